@@ -1,0 +1,3 @@
+"""Headgate: one entry point for every GenAI request of an organisation."""
+
+__version__ = "0.1.0"

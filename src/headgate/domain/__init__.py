@@ -1,0 +1,1 @@
+"""The words every room shares; frozen, without input or output."""

@@ -1,0 +1,84 @@
+"""What the configuration says, compiled: models, chains, use cases; one frozen snapshot a version."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from headgate.domain.money import Price
+
+
+class Deployment(msgspec.Struct, frozen=True):
+    """A model at a provider: where a call can be sent and what it costs there."""
+
+    name: str
+    """`provider/id`, unique within a policy."""
+    provider: str
+    model_id: str
+    """The provider's id; `*` passes the asked name through."""
+    region: str
+    price: Price | None
+    """None only where the id is `*`; the asked name is priced when it is resolved."""
+    max_output_tokens: int = 4096
+    image_tokens: int = 6_000
+    """The most tokens that one image can count for."""
+    document_tokens: int = 300_000
+    """The most tokens that one document can count for."""
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A deployment that a call may be sent to, under the model name that led to it."""
+
+    model: str
+    deployment: Deployment
+    """Its id resolved and its price known."""
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A name teams ask for and the deployments that serve it."""
+
+    name: str
+    tier: str
+    deployments: tuple[Deployment, ...]
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """Models to try in order, and how long to wait for them."""
+
+    name: str
+    models: tuple[str, ...]
+    timeout_ms: int = 600_000
+    first_token_ms: int = 60_000
+    retries: int = 2
+
+
+class UseCase(msgspec.Struct, frozen=True):
+    """A named policy for calls."""
+
+    name: str
+    pipelines: tuple[str, ...]
+    """The pipelines a caller may name; the first is the use case's own."""
+    chain: Chain
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """Where deployments live and how to reach them."""
+
+    name: str
+    kind: str
+    base_url: str
+    secret: str
+    """The credential itself, resolved; never logged, never journalled."""
+    breaker_failures: int = 5
+    breaker_open_ms: int = 30_000
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """One version of everything the configuration decides."""
+
+    version: int
+    digest: str
+    providers: Mapping[str, Provider]
+    models: Mapping[str, Model]
+    """By name; a name may be a pattern with `*`."""
+    use_cases: Mapping[str, UseCase]
+    default_price: Price | None = None

@@ -1,0 +1,326 @@
+"""The open record of one request: who, under which policy, what was tried, and its one CLOSE."""
+
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from headgate.domain.answer import Answer, Basis, Outcome, RateWindow
+from headgate.domain.call import Call, Purpose, Request
+from headgate.domain.event import Event, EventKind
+from headgate.domain.policy import Deployment, Policy, UseCase
+from headgate.domain.principal import Principal, Subject
+from headgate.domain.refusal import Refusal
+from headgate.domain.usage import Usage
+from headgate.journal.records import AttemptClose, AttemptOpen, Body, Close, Step
+from headgate.kit.clock import Clock
+
+MAX_HELD_EVENTS: Final = 64
+"""Events that may follow `finished`; a provider that sends more is cut off there."""
+
+OUTCOME_OF_CODE: Final = {
+    "rate_limited": Outcome.LIMITED,
+    "budget_exceeded": Outcome.LIMITED,
+    "estimate_exceeds_budget": Outcome.LIMITED,
+    "overloaded": Outcome.LIMITED,
+    "guardrail_blocked": Outcome.BLOCKED,
+    "caller_left": Outcome.ABANDONED,
+    "internal_error": Outcome.FAILED,
+    "provider_error": Outcome.FAILED,
+    "provider_timeout": Outcome.FAILED,
+    "no_deployment_available": Outcome.FAILED,
+    "not_ready": Outcome.FAILED,
+    "journal_unavailable": Outcome.FAILED,
+}
+"""The outcome of a call that ended with a refusal; every other code is `refused`."""
+
+
+class Appender(Protocol):
+    """Where a record's frames go."""
+
+    def append(self, body: Body) -> None:
+        """Append one frame, at once and whole.
+
+        Raises:
+            Refusal: `journal_unavailable`, for a frame that opens something new while the disk is full.
+        """
+        ...
+
+    async def durable(self) -> None:
+        """Return once everything appended so far will survive what the journal's class promises."""
+        ...
+
+
+class Hold(Protocol):
+    """Money set aside for one request, in every budget that binds it."""
+
+    accounts: tuple[int, ...]
+
+    async def cover(self, nano: int) -> None:
+        """Make sure that `nano` more can be spent on the next attempt.
+
+        Raises:
+            Refusal: `estimate_exceeds_budget` or `budget_exceeded`.
+        """
+        ...
+
+    def spend(self, cost_nano: int, covered_nano: int) -> None:
+        """Book an attempt that was covered with `covered_nano`: its cost is spent, the rest is free again."""
+        ...
+
+
+class Attempt:
+    """One model call, opened in the journal before its first byte and closed exactly once."""
+
+    __slots__ = ("_opened", "_record", "closed", "cost_nano", "deployment", "first_event_ns", "sent_ns", "usage")
+
+    def __init__(self, record: "Record", opened: AttemptOpen, deployment: Deployment) -> None:
+        self._record = record
+        self._opened = opened
+        self.deployment = deployment
+        self.closed = False
+        self.usage = Usage()
+        self.cost_nano = 0
+        self.sent_ns = record.clock.monotonic_ns()
+        self.first_event_ns = 0
+
+    @property
+    def hold_nano(self) -> int:
+        """The proven upper bound of this attempt's cost."""
+        return self._opened.hold_nano
+
+    def began(self) -> None:
+        """The provider's first event came; the time until now was the provider's."""
+        if not self.first_event_ns:
+            self.first_event_ns = self._record.clock.monotonic_ns()
+            self._record.waited(self.first_event_ns - self.sent_ns)
+
+    def close(self, usage: Usage, basis: Basis, outcome: Outcome, code: str = "") -> None:
+        """Append the attempt's end and settle its hold; later calls change nothing."""
+        if self.closed:
+            return
+        self.closed = True
+        self.began()
+        record, opened = self._record, self._opened
+        price = self.deployment.price
+        assert price is not None, "a deployment is priced before it is called"
+        cost = opened.hold_nano if basis is Basis.RESERVED else price.cost_nano(usage)
+        self.usage, self.cost_nano = usage, cost
+        record.append(
+            AttemptClose(
+                opened.request_id,
+                opened.attempt,
+                record.clock.now_ms(),
+                opened.subject,
+                opened.use_case,
+                opened.pipeline,
+                opened.purpose,
+                opened.model,
+                opened.deployment,
+                opened.policy_version,
+                opened.accounts,
+                usage,
+                cost,
+                basis,
+                outcome,
+                code,
+            )
+        )
+        record.hold.spend(cost, opened.hold_nano)
+
+
+class Record:
+    """What one request has come to so far. Leaving it appends its CLOSE, however it is left."""
+
+    def __init__(
+        self, call: Call, policy: Policy, appender: Appender, clock: Clock, closed: Callable[["Record", Close], None]
+    ) -> None:
+        self.call = call
+        self.policy = policy
+        self.clock = clock
+        self.principal: Principal | None = None
+        self.use_case: UseCase | None = None
+        self.hold: Hold = NO_HOLD
+        self.attempts: list[Attempt] = []
+        self.steps: list[Step] = []
+        self.answer: Answer | None = None
+        self.close: Close | None = None
+        self.pipeline = ""
+        self.model = ""
+        self.provider_ns = 0
+        self.windows: tuple[RateWindow, ...] = ()
+        self._mark_ns = call.received_ns
+        self._appender = appender
+        self._closed = closed
+        self._salt = os.urandom(16)
+        self._answer_digest = hashlib.blake2b(key=self._salt, digest_size=16)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.close is not None:
+            return
+        if isinstance(error, Refusal):
+            self.step("close", error.sentence)
+            self._append_close(OUTCOME_OF_CODE.get(error.code, Outcome.REFUSED), error.code, error.status)
+        elif error is None or not isinstance(error, Exception):
+            self._append_close(Outcome.ABANDONED, "caller_left", 499)
+        else:
+            self._append_close(Outcome.FAILED, "internal_error", 500)
+
+    def append(self, body: Body) -> None:
+        """Append a frame of this request."""
+        self._appender.append(body)
+
+    @property
+    def subject(self) -> Subject:
+        """Under whom the request is booked; known once the caller is admitted."""
+        assert self.principal is not None and self.principal.subject is not None, "only a team's caller is booked"
+        return self.principal.subject
+
+    def step(self, name: str, sentence: str) -> None:
+        """Record a decision; its own time is what passed since the step before, less the wait for providers."""
+        now = self.clock.monotonic_ns()
+        self.steps.append(Step(name, sentence, max(0, now - self._mark_ns) // 1000))
+        self._mark_ns = now
+
+    def waited(self, ns: int) -> None:
+        """`ns` nanoseconds until now were the provider's and not our own."""
+        self.provider_ns += ns
+        self._mark_ns += ns
+
+    def own_ns(self) -> int:
+        """Our own time so far, in nanoseconds, from the first byte received, queueing included."""
+        return self.clock.monotonic_ns() - self.call.received_ns - self.provider_ns
+
+    def elapsed_ns(self) -> int:
+        """All time so far in nanoseconds, from the first byte received."""
+        return self.clock.monotonic_ns() - self.call.received_ns
+
+    @property
+    def tries(self) -> int:
+        """How many deployments were called."""
+        return len(self.attempts)
+
+    def attempt(self, purpose: Purpose, model: str, deployment: Deployment, hold_nano: int) -> Attempt:
+        """Open a model call in the journal; `hold_nano` must be covered by the hold already.
+
+        Raises:
+            Refusal: `journal_unavailable`.
+        """
+        assert self.use_case is not None, "a call is permitted before it is made"
+        opened = AttemptOpen(
+            self.call.request_id,
+            len(self.attempts) + 1,
+            self.clock.now_ms(),
+            self.subject,
+            self.use_case.name,
+            self.pipeline,
+            purpose,
+            model,
+            deployment.name,
+            self.policy.version,
+            hold_nano,
+            self.hold.accounts,
+        )
+        self.append(opened)
+        attempt = Attempt(self, opened, deployment)
+        self.attempts.append(attempt)
+        return attempt
+
+    def closing(self, answer: Answer) -> Answer:
+        """`answer` with its terminal events held back until the CLOSE is appended."""
+        self.answer = answer
+        answer.books = self
+        answer.events = self._closing(answer.events)
+        return answer
+
+    async def _closing(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        held: list[Event] = []
+        code = ""
+        digest = self._answer_digest.update
+        await self._appender.durable()
+        async for event in events:
+            if event.raw:
+                digest(event.raw)
+            if event.kind is EventKind.FAILED:
+                code = event.name
+                held.append(event)
+            elif held or event.kind is EventKind.FINISHED:
+                if len(held) < MAX_HELD_EVENTS:
+                    held.append(event)
+            else:
+                yield event
+        if code:
+            self._append_close(OUTCOME_OF_CODE.get(code, Outcome.FAILED), code, 200)
+        else:
+            self._append_close(Outcome.ANSWERED, "", 200)
+        await self._appender.durable()
+        for event in held:
+            yield event
+
+    def cost_nano(self) -> int:
+        """What the closed attempts cost, in nano-USD."""
+        return sum(attempt.cost_nano for attempt in self.attempts)
+
+    def usage(self) -> Usage:
+        """The usage of all closed attempts together."""
+        if len(self.attempts) == 1:
+            return self.attempts[0].usage
+        used = [attempt.usage for attempt in self.attempts]
+        return Usage(
+            sum(u.input_tokens for u in used),
+            sum(u.output_tokens for u in used),
+            sum(u.cached_tokens for u in used),
+            sum(u.cache_write_tokens for u in used),
+            sum(u.reasoning_tokens for u in used),
+        )
+
+    def _append_close(self, outcome: Outcome, code: str, status: int) -> None:
+        call = self.call
+        raw = call.body.raw if isinstance(call.body, Request) else b""
+        self.close = Close(
+            call.request_id,
+            self.clock.now_ms(),
+            self.principal.subject if self.principal else None,
+            call.wire,
+            self.use_case.name if self.use_case else "",
+            self.pipeline,
+            self.model,
+            self.attempts[-1].deployment.name if self.attempts else "",
+            self.policy.version,
+            outcome,
+            code,
+            status,
+            len(self.attempts),
+            self.usage(),
+            self.cost_nano(),
+            (self.clock.monotonic_ns() - call.received_ns) // 1000,
+            self.own_ns() // 1000,
+            self._salt,
+            hashlib.blake2b(raw, key=self._salt, digest_size=16).digest(),
+            self._answer_digest.digest(),
+            tuple(self.steps),
+        )
+        if self.principal is not None:
+            self.append(self.close)
+        self._closed(self, self.close)
+
+
+class _NoHold:
+    """The hold of a request that no budget binds."""
+
+    accounts: tuple[int, ...] = ()
+
+    async def cover(self, nano: int) -> None:
+        """Nothing binds the request."""
+
+    def spend(self, cost_nano: int, covered_nano: int) -> None:
+        """Nothing was set aside."""
+
+
+NO_HOLD: Final[Hold] = _NoHold()

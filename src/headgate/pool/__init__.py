@@ -1,0 +1,1 @@
+"""Deployments and how to call them: chains, breakers, providers, transport."""
