@@ -1,0 +1,1 @@
+"""HTTP surfaces: they translate and never decide."""
