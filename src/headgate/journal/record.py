@@ -179,8 +179,9 @@ class Record:
     @property
     def subject(self) -> Subject:
         """Under whom the request is booked; known once the caller is admitted."""
-        assert self.principal is not None and self.principal.subject is not None, "only a team's caller is booked"
-        return self.principal.subject
+        subject = self.principal.subject if self.principal else None
+        assert subject is not None, "only a team's caller is booked"
+        return subject
 
     def step(self, name: str, sentence: str) -> None:
         """Record a decision; its own time is what passed since the step before, less the wait for providers."""

@@ -1,0 +1,13 @@
+"""OpenAI's own API; the output limit is `max_completion_tokens` there (OpenAI API reference, chat completions)."""
+
+from typing import Final
+
+from headgate.domain.call import WireFormat
+from headgate.pool.providers.kind import ProviderKind, bearer
+
+OPENAI: Final = ProviderKind(
+    name="openai",
+    paths={WireFormat.OPENAI_CHAT: "/chat/completions"},
+    credential=bearer,
+    output_limit_field="max_completion_tokens",
+)
