@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from headgate.domain.money import Price
+from headgate.domain.money import Budget, Price
+from headgate.domain.principal import Limits
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -71,9 +72,12 @@ class Provider(msgspec.Struct, frozen=True):
     breaker_failures: int = 5
     breaker_open_ms: int = 30_000
 
+    def __repr__(self) -> str:
+        return f"Provider(name={self.name!r}, kind={self.kind!r}, base_url={self.base_url!r})"
 
-class Policy(msgspec.Struct, frozen=True):
-    """One version of everything the configuration decides."""
+
+class Policy(msgspec.Struct, frozen=True, eq=False, weakref=True):
+    """One version of everything the configuration decides; two snapshots are equal only where they are the same."""
 
     version: int
     digest: str
@@ -82,3 +86,31 @@ class Policy(msgspec.Struct, frozen=True):
     """By name; a name may be a pattern with `*`."""
     use_cases: Mapping[str, UseCase]
     default_price: Price | None = None
+
+
+class TeamSettings(msgspec.Struct, frozen=True):
+    """A team as the configuration names it; what it leaves out has come from `teams.defaults`."""
+
+    id: str
+    owner: str
+    budgets: tuple[Budget, ...]
+    limits: Limits
+    use_cases: tuple[str, ...] | None
+    """None grants every use case."""
+    origin: str
+    """`file:line` where the team stands."""
+
+
+class ScopeDefaults(msgspec.Struct, frozen=True):
+    """Budgets and limits of a scope that has none of its own."""
+
+    budgets: tuple[Budget, ...] = ()
+    limits: Limits = Limits()
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Teams of the configuration, and what holds for teams and users that say nothing of their own."""
+
+    teams: tuple[TeamSettings, ...]
+    team_defaults: ScopeDefaults
+    user_defaults: ScopeDefaults

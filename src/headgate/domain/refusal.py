@@ -49,6 +49,7 @@ class Refusal(Exception):
         details: `scope`, `limit`, `used`, `resets_at`, `owner`, `link`, `fields`, where they apply.
         raw: the provider's error body, passed on unchanged on the same wire format.
         raw_wire: the wire format of `raw`.
+        raw_status: the status that goes with `raw` on the same wire format, where it is not `status`.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Refusal(Exception):
         details: Mapping[str, Any] | None = None,
         raw: bytes = b"",
         raw_wire: str = "",
+        raw_status: int | None = None,
     ) -> None:
         super().__init__(sentence)
         self.code = code
@@ -72,3 +74,4 @@ class Refusal(Exception):
         self.details: Mapping[str, Any] = details or {}
         self.raw = raw
         self.raw_wire = raw_wire
+        self.raw_status = self.status if raw_status is None else raw_status

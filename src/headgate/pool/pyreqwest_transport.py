@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Final, NoReturn
 
 from pyreqwest.client import ClientBuilder
-from pyreqwest.exceptions import PyreqwestError, RequestError, RequestTimeoutError
+from pyreqwest.exceptions import ConnectError, ConnectTimeoutError, PyreqwestError, RequestError, RequestTimeoutError
 from pyreqwest.response import Response
 
-from headgate.pool.transport import Reply, TransportFailed, TransportTimedOut, Upstream
+from headgate.pool.transport import ConnectFailed, Reply, TransportFailed, TransportTimedOut, Upstream
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 """A whole answer longer than this is not an answer."""
@@ -111,6 +111,8 @@ class _Chunks:
 def _fail(error: PyreqwestError) -> NoReturn:
     causes = (error.details or {}).get("causes") if isinstance(error, RequestError) else None
     detail = causes[-1]["message"] if causes else error.message
+    if isinstance(error, ConnectError | ConnectTimeoutError):
+        raise ConnectFailed(detail) from error
     if isinstance(error, RequestTimeoutError):
         raise TransportTimedOut(detail) from error
     raise TransportFailed(detail) from error

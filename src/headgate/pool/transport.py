@@ -10,6 +10,15 @@ import msgspec
 class TransportFailed(Exception):
     """The provider could not be reached, or its connection broke."""
 
+    sent = True
+    """Whether the provider may have seen the request, and so may bill it."""
+
+
+class ConnectFailed(TransportFailed):
+    """No connection came about; the provider saw nothing."""
+
+    sent = False
+
 
 class TransportTimedOut(TransportFailed):
     """The provider did not answer in time."""

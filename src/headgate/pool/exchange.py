@@ -1,0 +1,194 @@
+"""One attempt's exchange with a provider: from the reply's head to its last event, booked however it ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from headgate.domain.answer import Basis, Outcome
+from headgate.domain.event import Event, EventKind
+from headgate.domain.refusal import Refusal
+from headgate.domain.usage import Usage
+from headgate.journal.record import Attempt
+from headgate.pool.breaker import Breaker
+from headgate.pool.refusals import refusal_of
+from headgate.pool.transport import Reply, TransportFailed, TransportTimedOut
+from headgate.wire.codec import Codec, StreamReader
+
+PREAMBLE: Final = frozenset({EventKind.STARTED, EventKind.USAGE})
+"""Events that show nothing of an answer yet: as long as only these came, a chain may still move on."""
+CONTENT: Final = frozenset({EventKind.TEXT, EventKind.REASONING, EventKind.TOOL_ARGUMENTS})
+MAX_ERROR_BYTES: Final = 64 * 1024
+
+
+class Exchange:
+    """An attempt's traffic. `close` must be awaited; it books what is not booked yet."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        breaker: Breaker,
+        sending: AbstractAsyncContextManager[Reply],
+        estimated_input_tokens: int,
+    ) -> None:
+        self._attempt = attempt
+        self._breaker = breaker
+        self._sending = sending
+        self._entered = False
+        self._estimated_input_tokens = estimated_input_tokens
+        self._usage: Usage | None = None
+        self._texts = 0
+        self._text_length = 0
+        self._finished = False
+        self.headers: Mapping[str, str] = {}
+
+    async def open(self, codec: Codec, *, stream: bool, hide_usage: bool, patience_s: float) -> AsyncIterator[Event]:
+        """Wait for the first event that shows something of the answer; then all events, from the first.
+
+        Raises:
+            Refusal: the provider gave no answer; the attempt is booked and closed.
+        """
+        try:
+            async with asyncio.timeout(patience_s):
+                reply = await self._sending.__aenter__()
+                self._entered = True
+                self.headers = reply.headers
+                if reply.status != 200:
+                    raise await self._refused(reply, codec)
+                if not stream:
+                    return _replay(self._whole(codec, await reply.body()))
+                reader, chunks = codec.stream_reader(hide_usage=hide_usage), reply.chunks()
+                return self._stream(reader, await self._begin(reader, chunks), chunks)
+        except (TimeoutError, TransportFailed, ValueError) as error:
+            refusal = self._failed(error, Basis.RESERVED)
+            await self.close()
+            raise refusal from error
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """End the exchange. What is not booked yet was left by its caller: what was produced is charged."""
+        if not self._attempt.closed:
+            self._breaker.undecided()
+            self._attempt.close(self._produced(), Basis.ESTIMATED, Outcome.ABANDONED, "caller_left")
+        if self._entered:
+            self._entered = False
+            await self._sending.__aexit__(None, None, None)
+
+    async def _refused(self, reply: Reply, codec: Codec) -> Refusal:
+        """What the provider's error status comes to; providers bill nothing for it."""
+        body = (await reply.body())[:MAX_ERROR_BYTES]
+        refusal = refusal_of(reply.status, body, reply.headers, codec.wire)
+        if reply.status >= 500 or reply.status == 408:
+            self._breaker.failed(refusal.sentence)
+        else:
+            self._breaker.succeeded()
+        self._attempt.close(Usage(), Basis.REPORTED, Outcome.FAILED, refusal.code)
+        return refusal
+
+    def _whole(self, codec: Codec, body: bytes) -> list[Event]:
+        events = codec.read_whole(body)
+        for event in events:
+            self._account(event)
+        self._succeed()
+        return events
+
+    async def _begin(self, reader: StreamReader, chunks: AsyncIterator[bytes]) -> list[Event]:
+        events: list[Event] = []
+        async for chunk in chunks:
+            events += reader.feed(chunk)
+            if any(event.kind not in PREAMBLE for event in events):
+                break
+        failure = next((event for event in events if event.kind is EventKind.FAILED), None)
+        if failure is not None or not events:
+            raise TransportFailed(failure.text if failure else "the stream ended before its first event")
+        return events
+
+    async def _stream(
+        self, reader: StreamReader, events: list[Event], chunks: AsyncIterator[bytes]
+    ) -> AsyncIterator[Event]:
+        """All events; the attempt is booked before the iterator ends."""
+        while True:
+            for event in events:
+                self._account(event)
+                if event.kind is EventKind.FAILED:
+                    self._failed(TransportFailed(event.text), Basis.ESTIMATED)
+                    yield event
+                    return
+                yield event
+            if reader.complete:
+                break
+            try:
+                events = reader.feed(await anext(chunks))
+            except StopAsyncIteration:
+                break
+            except (TransportFailed, ValueError) as error:
+                yield self._cut(error)
+                return
+        if self._finished:
+            self._succeed()
+        else:
+            yield self._cut(TransportFailed("the stream ended without its terminal event"))
+
+    def _cut(self, error: Exception) -> Event:
+        refusal = self._failed(error, Basis.ESTIMATED)
+        return Event(EventKind.FAILED, name=refusal.code, text=refusal.sentence)
+
+    def _failed(self, error: Exception, basis: Basis) -> Refusal:
+        """Book the attempt as failed by its provider, and say so."""
+        if isinstance(error, TransportTimedOut | TimeoutError):
+            refusal = Refusal(
+                "provider_timeout",
+                f"{self._attempt.deployment.name} did not answer in time; try again or shorten the request",
+            )
+        else:
+            refusal = Refusal(
+                "provider_error", f"{self._attempt.deployment.name} broke off its answer: {error}; try again"
+            )
+        self._breaker.failed(refusal.sentence)
+        if isinstance(error, TransportFailed) and not error.sent:
+            basis = Basis.REPORTED
+        usage = self._produced() if basis is Basis.ESTIMATED else Usage()
+        self._attempt.close(usage, basis, Outcome.FAILED, refusal.code)
+        return refusal
+
+    def _succeed(self) -> None:
+        self._breaker.succeeded()
+        if self._usage is None:
+            self._attempt.close(self._produced(), Basis.ESTIMATED, Outcome.ANSWERED)
+        else:
+            self._attempt.close(self._usage, Basis.REPORTED, Outcome.ANSWERED)
+
+    def _account(self, event: Event) -> None:
+        if event.kind in CONTENT:
+            self._texts += 1
+            self._text_length += len(event.text)
+        elif event.kind is EventKind.FINISHED:
+            self._finished = True
+        if event.usage is not None:
+            self._usage = event.usage if self._usage is None else _together(self._usage, event.usage)
+
+    def _produced(self) -> Usage:
+        """What was reported so far, and at least what was seen: a token an event, or one for four characters."""
+        reported = self._usage or Usage(input_tokens=self._estimated_input_tokens)
+        seen = max(self._texts, -(-self._text_length // 4), reported.output_tokens)
+        return Usage(
+            reported.input_tokens, seen, reported.cached_tokens, reported.cache_write_tokens, reported.reasoning_tokens
+        )
+
+
+def _together(before: Usage, now: Usage) -> Usage:
+    """Two reports of one stream: each figure is a running total, so the larger one is the later one."""
+    return Usage(
+        max(before.input_tokens, now.input_tokens),
+        max(before.output_tokens, now.output_tokens),
+        max(before.cached_tokens, now.cached_tokens),
+        max(before.cache_write_tokens, now.cache_write_tokens),
+        max(before.reasoning_tokens, now.reasoning_tokens),
+    )
+
+
+async def _replay(events: list[Event]) -> AsyncIterator[Event]:
+    for event in events:
+        yield event

@@ -1,0 +1,184 @@
+"""The door out: every model call leaves here, whoever makes it, and tries the deployments of its chain in order."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+from headgate.catalog.bounds import bound, estimate
+from headgate.catalog.catalog import candidates
+from headgate.domain.answer import Answer
+from headgate.domain.call import Purpose, Request, WireFormat
+from headgate.domain.policy import Candidate, Provider, UseCase
+from headgate.domain.refusal import Refusal
+from headgate.journal.record import Record
+from headgate.kit.clock import Clock
+from headgate.pool.breaker import Breaker, BreakerState
+from headgate.pool.exchange import Exchange
+from headgate.pool.providers import KINDS
+from headgate.pool.providers.kind import Headers, ProviderKind
+from headgate.pool.refusals import exhausted, moves_on
+from headgate.pool.transport import Transport, Upstream
+from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
+from headgate.wire.codec import Codec, Edits
+from headgate.wire.openai_chat import OPENAI_CHAT
+
+CODECS: Final[Mapping[WireFormat, Codec]] = {codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES)}
+PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
+"""The provider's headers that reach a caller of the same wire format."""
+
+
+class ProviderState(NamedTuple):
+    """How one provider stands, for health and metrics."""
+
+    name: str
+    breaker: BreakerState
+    last_error: str
+
+
+class Pool:
+    """Calls models.
+
+    Args:
+        transports: how to reach each kind of provider; `""` is for every kind not named.
+        clock: for breakers.
+    """
+
+    def __init__(self, transports: Mapping[str, Transport], clock: Clock) -> None:
+        self._transports = transports
+        self._clock = clock
+        self._breakers: dict[str, tuple[Provider, Breaker]] = {}
+
+    @asynccontextmanager
+    async def call(self, record: Record, purpose: Purpose, request: Request) -> AsyncIterator[Answer]:
+        """The answer of the first deployment that begins one; nothing was sent to the caller until then.
+
+        Raises:
+            Refusal: no deployment answered, or the provider refused the request itself.
+        """
+        assert record.use_case is not None, "a call is permitted before it is made"
+        exchange, answer = await self._first_answer(record, record.use_case, purpose, request)
+        try:
+            yield answer
+        finally:
+            await exchange.close()
+
+    async def close(self) -> None:
+        """Close the connections to every provider."""
+        for transport in self._transports.values():
+            await transport.close()
+
+    def states(self) -> tuple[ProviderState, ...]:
+        """How each provider that was called stands."""
+        return tuple(
+            ProviderState(name, breaker.state, breaker.last_error) for name, (_, breaker) in self._breakers.items()
+        )
+
+    async def _first_answer(
+        self, record: Record, use_case: UseCase, purpose: Purpose, request: Request
+    ) -> tuple[Exchange, Answer]:
+        refusals: list[Refusal] = []
+        held_back_ms: list[int] = []
+        for candidate in candidates(record.policy, use_case, request.model):
+            if len(refusals) > use_case.chain.retries:
+                break
+            deployment = candidate.deployment.name
+            breaker = self._breaker(record.policy.providers[candidate.deployment.provider])
+            if not breaker.allows():
+                held_back_ms.append(breaker.opens_in_ms())
+                record.step("run", f"{deployment} is held back after repeated failures")
+                continue
+            try:
+                opened = await self._try(record, purpose, request, candidate)
+            except Refusal as refusal:
+                if not moves_on(refusal):
+                    raise
+                refusals.append(refusal)
+                record.step("run", f"{deployment} gave no answer: {refusal.code}")
+                continue
+            record.model = candidate.model
+            record.step("run", f"{deployment} answers for model {candidate.model}")
+            return opened
+        raise exhausted(refusals, held_back_ms)
+
+    async def _try(
+        self, record: Record, purpose: Purpose, request: Request, candidate: Candidate
+    ) -> tuple[Exchange, Answer]:
+        """One attempt, opened in the journal before its first byte goes out."""
+        deployment = candidate.deployment
+        provider = record.policy.providers[deployment.provider]
+        kind, breaker = KINDS[provider.kind], self._breaker(provider)
+        chain = record.use_case.chain if record.use_case else None
+        assert chain is not None, "a call is permitted before it is made"
+        try:
+            wire = request.wire if request.wire in kind.paths else next(iter(kind.paths))
+            body, dropped = _body(request, wire, kind, candidate)
+            most = bound(request, deployment)
+            await record.hold.cover(most.nano)
+            attempt = record.attempt(purpose, candidate.model, deployment, most.nano)
+        except BaseException:
+            breaker.undecided()
+            raise
+        headers = _headers(request, wire, kind, provider.secret)
+        headers += (("x-request-id", f"{record.call.request_id}-{len(record.attempts)}"),)
+        upstream = Upstream("POST", provider.base_url + kind.paths[wire], headers, body, chain.timeout_ms)
+        transport = self._transports.get(provider.kind) or self._transports[""]
+        exchange = Exchange(attempt, breaker, transport.send(upstream), estimate(request))
+        events = await exchange.open(
+            CODECS[wire],
+            stream=request.stream,
+            hide_usage=request.wire is wire and not request.usage_asked,
+            patience_s=(chain.first_token_ms if request.stream else chain.timeout_ms) / 1000,
+        )
+        attempt.began()
+        passed = tuple((name, exchange.headers[name]) for name in PASSED_HEADERS if name in exchange.headers)
+        return exchange, Answer(
+            wire,
+            not request.stream,
+            events,
+            deployment,
+            record.pipeline,
+            passed if wire is request.wire else (),
+            dropped,
+        )
+
+    def _breaker(self, provider: Provider) -> Breaker:
+        """The provider's breaker; a provider that was changed begins with a fresh one."""
+        known = self._breakers.get(provider.name)
+        if known is None or known[0] != provider:
+            known = (provider, Breaker(self._clock, provider.breaker_failures, provider.breaker_open_ms))
+            self._breakers[provider.name] = known
+        return known[1]
+
+
+def _body(
+    request: Request, wire: WireFormat, kind: ProviderKind, candidate: Candidate
+) -> tuple[bytes, tuple[str, ...]]:
+    """The upstream body, and what of the request could not cross to its wire format."""
+    limit = request.max_output_tokens
+    edits = Edits(
+        model_id=candidate.deployment.model_id,
+        output_limit=candidate.deployment.max_output_tokens if limit is None else None,
+        output_limit_field=kind.output_limit_field,
+        ask_usage=request.stream and not request.usage_asked,
+    )
+    codec = CODECS[wire]
+    if request.wire is wire:
+        return codec.splice(request, edits), ()
+    prompt = request.read_prompt(request.raw)
+    crossing = Edits(
+        model_id=edits.model_id,
+        output_limit=edits.output_limit or limit,
+        output_limit_field=edits.output_limit_field,
+        stream=request.stream,
+        ask_usage=request.stream,
+    )
+    body, dropped = codec.write_request(prompt, crossing)
+    return body, prompt.dropped + dropped
+
+
+def _headers(request: Request, wire: WireFormat, kind: ProviderKind, secret: str) -> Headers:
+    headers: Headers = (("content-type", "application/json"), *kind.credential(secret))
+    if request.wire is wire:
+        headers += request.forward_headers
+    own = {name for name, _ in headers}
+    return headers + tuple(header for header in kind.fixed_headers.get(wire, ()) if header[0] not in own)

@@ -1,0 +1,70 @@
+"""What a provider's error means to the caller, and whether the chain moves on after it."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from headgate.domain.call import WireFormat
+from headgate.domain.refusal import Refusal
+
+OUR_FAULT: Final = frozenset({401, 403, 404})
+"""Statuses that say our credential or model id is wrong; the caller can do nothing about them."""
+MAX_SENTENCE: Final = 500
+TOO_LONG: Final = ("context_length_exceeded", "prompt is too long", "context length", "context window")
+"""How providers say that a request is longer than the model's context."""
+
+
+def refusal_of(status: int, body: bytes, headers: Mapping[str, str], wire: WireFormat) -> Refusal:
+    """The refusal for a provider's error reply."""
+    said = _message(body) or f"status {status} without a message"
+    said = said[:MAX_SENTENCE]
+    retry_after_s = _seconds(headers.get("retry-after"))
+    if status in OUR_FAULT:
+        return Refusal(
+            "provider_error",
+            f"The provider rejects our credential or model id ({status}: {said}); tell your platform team.",
+        )
+    if status == 429:
+        sentence = f"The provider limits our rate: {said}"
+        return Refusal("provider_error", sentence, status=429, retry_after_s=retry_after_s, raw=body, raw_wire=wire)
+    if status >= 500 or status == 408:
+        sentence = f"The provider failed with status {status}: {said}"
+        return Refusal(
+            "provider_error", sentence, retry_after_s=retry_after_s, raw=body, raw_wire=wire, raw_status=status
+        )
+    code = "context_too_long" if any(mark in said.lower() for mark in TOO_LONG) else "invalid_request"
+    return Refusal(code, f"The provider refused the request: {said}", status=status, raw=body, raw_wire=wire)
+
+
+def moves_on(refusal: Refusal) -> bool:
+    """Whether another deployment may do better: after every failure of the provider's, and after context overflow."""
+    return refusal.code in ("provider_error", "provider_timeout", "context_too_long")
+
+
+def exhausted(refusals: list[Refusal], held_back_ms: list[int]) -> Refusal:
+    """What the caller is told when the whole chain gave no answer."""
+    if refusals:
+        return refusals[-1]
+    return Refusal(
+        "no_deployment_available",
+        "Every provider of this model failed lately and is held back for a moment; try again after the given time.",
+        retry_after_s=max(1.0, min(held_back_ms, default=0) / 1000),
+    )
+
+
+def _message(body: bytes) -> str:
+    try:
+        decoded: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body.decode("utf-8", "replace").strip()
+    error = decoded.get("error", decoded) if isinstance(decoded, dict) else decoded
+    message = error.get("message", "") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else str(message)
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
