@@ -38,9 +38,15 @@ class Upstream(msgspec.Struct, frozen=True):
 class Reply(Protocol):
     """A provider's reply; its head has come, its body has not."""
 
-    status: int
-    headers: Mapping[str, str]
-    """Lower-case names."""
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Lower-case names."""
+        ...
 
     async def body(self) -> bytes:
         """The whole body.
