@@ -19,7 +19,8 @@ CREATE TABLE projects (
     budgets jsonb NOT NULL DEFAULT '[]',
     limits jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (team_key, id)
+    UNIQUE (team_key, id),
+    UNIQUE (team_key, project_key)             -- so that a key can name only a project of its own team
 );
 
 CREATE TABLE users (
@@ -29,15 +30,16 @@ CREATE TABLE users (
     budgets jsonb NOT NULL DEFAULT '[]',
     limits jsonb NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (team_key, id)
+    UNIQUE (team_key, id),
+    UNIQUE (team_key, user_key)
 );
 
 CREATE TABLE virtual_keys (
     virtual_key integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id text NOT NULL UNIQUE,
     team_key integer REFERENCES teams,         -- NULL for keys of the platform itself
-    project_key integer REFERENCES projects,
-    user_key integer REFERENCES users,
+    project_key integer,
+    user_key integer,
     role text NOT NULL CHECK (role IN ('platform-admin', 'team-admin', 'member', 'auditor')),
     prefix text NOT NULL,                      -- what may be shown of the key
     hash bytea NOT NULL UNIQUE,                -- SHA-256 of the key
@@ -48,7 +50,9 @@ CREATE TABLE virtual_keys (
     expires_at timestamptz,
     revoked_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
-    CHECK (team_key IS NOT NULL OR role IN ('platform-admin', 'auditor'))
+    CHECK (team_key IS NOT NULL OR (role IN ('platform-admin', 'auditor') AND project_key IS NULL AND user_key IS NULL)),
+    FOREIGN KEY (team_key, project_key) REFERENCES projects (team_key, project_key),
+    FOREIGN KEY (team_key, user_key) REFERENCES users (team_key, user_key)
 );
 
 -- One row; its number grows with every change that a worker's cache of identities must notice.

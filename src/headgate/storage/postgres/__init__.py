@@ -1,0 +1,1 @@
+"""PostgreSQL: the embedded server, and the one way to talk to any."""

@@ -1,0 +1,207 @@
+"""The one way to PostgreSQL: transactions that see one team or the whole platform, and notices of changes.
+
+While PostgreSQL is away every transaction is refused at once, and a task of the database's own finds out when it is back.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final, Self
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from headgate.storage.postgres.connecting import OPTIONS, Connection, connect
+from headgate.storage.postgres.listener import Listener
+
+MAX_CONNECTIONS: Final = 4
+ACQUIRE_TIMEOUT_S: Final = 0.5
+TRANSACTION_TIMEOUT_S: Final = 2.0
+RECOVERY_POLL_S: Final = 0.25
+
+_BECOME: Final = (
+    "SELECT set_config('role', %s, true), set_config('headgate.team', %s, true), set_config('statement_timeout', %s, true)"
+)
+
+
+class DatabaseAway(Exception):
+    """PostgreSQL did not answer in time, or not at all.
+
+    Raised on leaving a transaction, it leaves open whether the transaction was committed.
+    """
+
+
+class Database:
+    """At most `MAX_CONNECTIONS` connections for transactions, and one more that listens.
+
+    `available` says whether PostgreSQL answered when it was last asked.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool = self._new_pool()
+        self._recovery: asyncio.Task[None] | None = None
+        self._listener = Listener(url, self._lost)
+        self.available = False
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """A database at the libpq `url`, whose user owns the schema or may become both of Headgate's roles.
+
+        Raises:
+            DatabaseAway: no connection within `TRANSACTION_TIMEOUT_S`.
+        """
+        database = cls(url)
+        try:
+            await database._pool.open(wait=True, timeout=TRANSACTION_TIMEOUT_S)
+        except PoolTimeout as error:
+            await database.close()
+            raise DatabaseAway("PostgreSQL cannot be reached") from error
+        database.available = True
+        return database
+
+    async def close(self) -> None:
+        """Stop listening and close all connections; transactions under way end with their connection."""
+        self.available = False
+        await self._listener.close()
+        if self._recovery is not None:
+            self._recovery.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._recovery
+        await self._pool.close()
+
+    def team(
+        self, team_key: int, *, timeout_s: float = TRANSACTION_TIMEOUT_S
+    ) -> AbstractAsyncContextManager[Connection]:
+        """One transaction that sees and writes only the rows of the team `team_key`, as role `headgate_app`.
+
+        It is committed when the block ends, rolled back when it raises, and cut off after `timeout_s` seconds.
+
+        Raises:
+            DatabaseAway: PostgreSQL, or a free connection, did not come in time, or went.
+        """
+        return self._transaction("headgate_app", str(team_key), timeout_s)
+
+    def system(self, *, timeout_s: float = TRANSACTION_TIMEOUT_S) -> AbstractAsyncContextManager[Connection]:
+        """One transaction over all teams, as role `headgate_system`; otherwise like `team`."""
+        return self._transaction("headgate_system", "", timeout_s)
+
+    def listen(self, channel: str, callback: Callable[[], None]) -> None:
+        """Call `callback` on each NOTIFY on `channel`, and once after each (re)connection, for notices may be lost then."""
+        self._listener.add(channel, callback)
+
+    @asynccontextmanager
+    async def _transaction(self, role: str, team: str, timeout_s: float) -> AsyncIterator[Connection]:
+        connection, watch = await self._begin(role, team, timeout_s)
+        pool = self._pool
+        try:
+            try:
+                yield connection
+                await connection.commit()
+            except BaseException:
+                await _roll_back(connection)
+                raise
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if _is_lost(connection, error):
+                self._lost()
+                raise DatabaseAway("the connection to PostgreSQL broke") from error
+            if isinstance(error, psycopg.errors.QueryCanceled):
+                raise DatabaseAway(f"PostgreSQL did not finish within {timeout_s} s") from error
+            raise
+        finally:
+            watch.cancel()
+            await pool.putconn(connection)
+
+    async def _begin(self, role: str, team: str, timeout_s: float) -> tuple[Connection, asyncio.TimerHandle]:
+        """A connection in a transaction as `role`, with the timer that hangs up on it after `timeout_s`.
+
+        A connection that broke while it was idle is noticed here, and the transaction begun again on a new one.
+        """
+        settings = (role, team, str(int(timeout_s * 1000)))
+        for _ in range(2):
+            if not self.available:
+                break
+            pool = self._pool
+            try:
+                connection = await pool.getconn(timeout=ACQUIRE_TIMEOUT_S)
+            except PoolTimeout as error:
+                raise DatabaseAway(f"no free connection to PostgreSQL within {ACQUIRE_TIMEOUT_S} s") from error
+            except psycopg.OperationalError:  # the pool was closed by a recovery
+                await self._recovered()
+                continue
+            watch = asyncio.get_running_loop().call_later(timeout_s, _hang_up, connection)
+            try:
+                await connection.execute(_BECOME, settings)
+            except BaseException as error:
+                watch.cancel()
+                await pool.putconn(connection)
+                if not isinstance(error, psycopg.OperationalError):
+                    raise
+                self._lost()
+                await self._recovered()
+            else:
+                return connection, watch
+        raise DatabaseAway("PostgreSQL is away")
+
+    def _new_pool(self) -> AsyncConnectionPool[Connection]:
+        return AsyncConnectionPool(
+            self._url,
+            kwargs=OPTIONS,
+            min_size=1,
+            max_size=MAX_CONNECTIONS,
+            open=False,
+            reconnect_timeout=1.0,
+            reconnect_failed=lambda _: self._lost(),
+            num_workers=1,
+            name="headgate",
+        )
+
+    def _lost(self) -> None:
+        """A connection broke: refuse until a new one stands."""
+        if self.available:
+            self.available = False
+            self._recovery = asyncio.create_task(self._recover(), name="database recovery")
+
+    async def _recovered(self) -> None:
+        """Wait for a recovery under way, for at most `ACQUIRE_TIMEOUT_S`."""
+        if self._recovery is not None:
+            await asyncio.wait([self._recovery], timeout=ACQUIRE_TIMEOUT_S)
+
+    async def _recover(self) -> None:
+        """Try until PostgreSQL answers, then begin with a new pool: what the old one still holds is broken."""
+        while not await self._answers():
+            await asyncio.sleep(RECOVERY_POLL_S)
+        old, self._pool = self._pool, self._new_pool()
+        await self._pool.open()
+        self.available = True
+        await old.close(timeout=0)
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(TRANSACTION_TIMEOUT_S):
+                connection = await connect(self._url)
+        except (psycopg.OperationalError, TimeoutError):
+            return False
+        await connection.close()
+        return True
+
+
+async def _roll_back(connection: Connection) -> None:
+    """Roll back where there is still a connection; without one the server does it."""
+    with contextlib.suppress(psycopg.OperationalError, psycopg.InterfaceError):
+        await connection.rollback()
+
+
+def _is_lost(connection: Connection, error: psycopg.Error) -> bool:
+    """Whether the connection is gone; SQLSTATE 57P is the server's "going down" (PostgreSQL manual, appendix A)."""
+    return connection.closed or (error.sqlstate or "").startswith("57P")
+
+
+def _hang_up(connection: Connection) -> None:
+    """Shut the connection's socket down, so that whoever waits for an answer gets an error at once."""
+    if not connection.closed:
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
