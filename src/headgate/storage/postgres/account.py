@@ -3,6 +3,7 @@
 PostgreSQL refuses to run as root. Started by root, it runs as the owner of an existing cluster, else as the system user
 `headgate`, which is created on first use. The modes of directories that exist already are never changed.
 """
+# ruff: noqa: S603 - what is started is fixed here or lies in the wheel
 
 import importlib.metadata
 import importlib.util

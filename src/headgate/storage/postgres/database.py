@@ -1,6 +1,6 @@
 """The one way to PostgreSQL: transactions that see one team or the whole platform, and notices of changes.
 
-While PostgreSQL is away every transaction is refused at once, and a task of the database's own finds out when it is back.
+While PostgreSQL is away every transaction is refused at once; a task of the database's own finds out when it is back.
 """
 
 import asyncio
@@ -22,9 +22,10 @@ ACQUIRE_TIMEOUT_S: Final = 0.5
 TRANSACTION_TIMEOUT_S: Final = 2.0
 RECOVERY_POLL_S: Final = 0.25
 
-_BECOME: Final = (
-    "SELECT set_config('role', %s, true), set_config('headgate.team', %s, true), set_config('statement_timeout', %s, true)"
-)
+_BECOME: Final = """
+    SELECT set_config('role', %s, true), set_config('headgate.team', %s, true),
+        set_config('statement_timeout', %s, true)
+"""
 
 
 class DatabaseAway(Exception):
@@ -90,7 +91,7 @@ class Database:
         return self._transaction("headgate_system", "", timeout_s)
 
     def listen(self, channel: str, callback: Callable[[], None]) -> None:
-        """Call `callback` on each NOTIFY on `channel`, and once after each (re)connection, for notices may be lost then."""
+        """Call `callback` on each NOTIFY on `channel`, and after each connection, for notices may be lost before it."""
         self._listener.add(channel, callback)
 
     @asynccontextmanager
@@ -172,7 +173,7 @@ class Database:
 
     async def _recover(self) -> None:
         """Try until PostgreSQL answers, then begin with a new pool: what the old one still holds is broken."""
-        while not await self._answers():
+        while not await self._answers():  # noqa: ASYNC110 - what is waited for is another process
             await asyncio.sleep(RECOVERY_POLL_S)
         old, self._pool = self._pool, self._new_pool()
         await self._pool.open()

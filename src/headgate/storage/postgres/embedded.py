@@ -4,6 +4,7 @@ It listens on a Unix socket in a private directory and on nothing else, so that 
 authentication. Started by root, it runs as another user (see `account`), and is handed its data directory as an open
 descriptor: no directory above it need be open to that user.
 """
+# ruff: noqa: S603 - what is started is fixed here or lies in the wheel
 
 import os
 import shutil
@@ -35,7 +36,7 @@ SETTINGS: Final = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "timezone": "UTC",
-    "shared_buffers": "64MB",  # the pages are the operating system's to cache; this one shares a machine with its caller
+    "shared_buffers": "64MB",  # it shares a machine with its caller; the operating system caches the rest
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
     "max_wal_size": "256MB",
@@ -199,7 +200,9 @@ def _serves(pid: int, cluster: Path) -> bool:
         if Path("/proc/self").exists():
             is_postgres = (process / "exe").readlink().name.startswith("postgres")
             return is_postgres and (process / "cwd").samefile(cluster)
-        asked = subprocess.run(["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, timeout=10)
+        asked = subprocess.run(
+            ["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, timeout=10
+        )
         return "postgres" in asked.stdout and f"-D {cluster} " in asked.stdout
     except OSError:
         return False

@@ -27,7 +27,7 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, channel: str, callback: Callable[[], None]) -> None:
-        """Call `callback` on each notice on `channel` and after each connection; a new channel means a new connection."""
+        """Call `callback` on each notice on `channel` and after each connection; a new channel makes a new one."""
         self._callbacks.setdefault(channel, []).append(callback)
         if self._task is not None:
             self._task.cancel()
@@ -62,5 +62,5 @@ class Listener:
         for callback in self._callbacks[channel]:
             try:
                 callback()
-            except Exception:
+            except Exception:  # noqa: BLE001 - one callback must not silence the others
                 _log.exception("a callback for the notice '%s' failed", channel)
