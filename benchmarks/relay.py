@@ -41,7 +41,13 @@ def main() -> None:
     """Serve on a free port of loopback; the port is the first line on stdout. Ends with its stdin."""
     port = free_port()
     config = uvicorn.Config(
-        Relay(sys.argv[1]), host="127.0.0.1", port=port, loop="uvloop", http="httptools", lifespan="off", log_level="error"
+        Relay(sys.argv[1]),
+        host="127.0.0.1",
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        log_level="error",
     )
     server = uvicorn.Server(config)
 
