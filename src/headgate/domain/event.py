@@ -1,10 +1,14 @@
 """What a pipeline yields: one piece of an answer, with the bytes it came in."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from headgate.domain.usage import Usage
+
+BLOCKS_PER_CHOICE: Final = 1_000
+"""How far apart the indices of two choices' content blocks are, where more than one answer was asked for."""
 
 
 class EventKind(StrEnum):
@@ -43,14 +47,16 @@ class Event(msgspec.Struct):
 
     kind: EventKind
     index: int = 0
-    """The content block or choice that the event belongs to."""
+    """The content block that the event belongs to, plus `BLOCKS_PER_CHOICE` for every choice before its own."""
     text: str = ""
-    """The delta of text, reasoning or tool arguments; the sentence of a failure; a citation as JSON."""
+    """The delta of text, reasoning or tool arguments; the sentence of a failure; a citation as JSON; the stop
+    sequence that was met, on `finished`."""
     id: str = ""
     """The answer's id on `started`, the tool call's id on `tool_start`, the signature on `reasoning`."""
     name: str = ""
     """The model's id on `started`, the tool's name on `tool_start`, the code of a failure."""
     usage: Usage | None = None
+    """Totals so far; a later report of the same answer replaces an earlier one."""
     stop: StopReason | None = None
     raw: bytes = b""
     changed: bool = False

@@ -1,0 +1,66 @@
+"""The shallow reading and the splicing of a message request's body (Anthropic API reference, messages)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from headgate.domain.call import Request, WireFormat
+from headgate.domain.prompt import Prompt
+from headgate.wire.body import FIELDS, decode, media, needs_list, wrong
+from headgate.wire.codec import Edits
+
+_FORWARDED: Final = ("anthropic-version", "anthropic-beta")
+
+
+class _Head(msgspec.Struct):
+    messages: msgspec.Raw
+    model: str | None = None
+    stream: bool | None = None
+    max_tokens: int | None = None
+    tools: msgspec.Raw | None = None
+    mcp_servers: msgspec.Raw | None = None
+
+
+_HEAD: Final = msgspec.json.Decoder(_Head)
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[bytes], Prompt]) -> Request:
+    """Read what routing, limits and money need, and nothing more.
+
+    Raises:
+        Refusal: `invalid_request`, saying which field is wrong.
+    """
+    head = decode(_HEAD, raw)
+    needs_list(head.messages, "messages")
+    limit = head.max_tokens
+    if limit is not None and limit < 0:  # 0 fills the prompt cache and writes nothing
+        raise wrong("max_tokens", f"The field 'max_tokens' must not be negative; it is {limit}")
+    found = media(raw, head.messages)
+    return Request(
+        wire=WireFormat.ANTHROPIC_MESSAGES,
+        raw=raw,
+        read_prompt=read_prompt,
+        model=head.model or "",
+        stream=head.stream is True,
+        max_output_tokens=limit,
+        usage_asked=True,
+        # Every JSON escape is longer than the UTF-8 of what it stands for, so the body bounds its own text.
+        text_bytes=len(raw) if found is None else len(raw) - found.inline_bytes,
+        images=0 if found is None else found.images,
+        documents=0 if found is None else found.documents,
+        has_tools=head.tools is not None or head.mcp_servers is not None,
+        forward_headers=tuple((name, headers[name]) for name in _FORWARDED if name in headers),
+    )
+
+
+def splice(request: Request, edits: Edits) -> bytes:
+    """The caller's own body with `edits` made and every other value's bytes untouched, in the caller's order."""
+    fields: dict[str, Any] = FIELDS.decode(request.raw)  # type: ignore[assignment]
+    fields["model"] = edits.model_id
+    if edits.output_limit is not None:
+        fields["max_tokens"] = edits.output_limit
+    if edits.stream is not None:
+        fields["stream"] = edits.stream
+    return _ENCODER.encode(fields)
