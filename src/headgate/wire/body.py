@@ -26,9 +26,11 @@ _TYPES: Final = {
     "null": "null",
 }
 # A type's name can hide from a search of the bytes only by writing one of its letters as \u006x or \u007x.
-_MEDIA_MARKS: Final = (b'"image', b'"document', b'"file', b"input_audio", b"_upload", b"\\u006", b"\\u007")
+_MEDIA_MARKS: Final = (b'"image', b'"document', b'"file', b"audio", b'"video', b"_upload", b"\\u006", b"\\u007")
 _IMAGES: Final = frozenset({"image", "image_url", "input_image"})
-_DOCUMENTS: Final = frozenset({"document", "file", "input_file", "input_audio", "container_upload"})
+_DOCUMENTS: Final = frozenset(
+    {"document", "file", "input_file", "input_audio", "audio_url", "video_url", "container_upload"}
+)
 
 
 class Media(msgspec.Struct):
@@ -72,6 +74,9 @@ def media(raw: bytes, messages: msgspec.Raw) -> Media | None:
     Raises:
         Refusal: `invalid_request`, `messages` is not JSON.
     """
+    # Media stand in arrays of content blocks: a body whose only array is its messages has none.
+    if raw.find(b"[", raw.find(b"[") + 1) == -1:
+        return None
     for mark in _MEDIA_MARKS:
         if mark in raw:
             break
@@ -87,20 +92,23 @@ def media(raw: bytes, messages: msgspec.Raw) -> Media | None:
 def _count(blocks: Any, found: Media) -> None:
     """Add the media among content `blocks` to `found`.
 
-    Only what a provider takes for media is taken out of the text: the same keys inside a tool call's arguments are text.
+    Only what a provider takes for media is taken out of the text: the same keys in a tool call's arguments are text.
+    A block without a type is what its key says, as vLLM reads it.
     """
     for block in blocks if isinstance(blocks, list) else ():
         if not isinstance(block, dict):
             continue
         kind, source = block.get("type"), block.get("source")
+        if not isinstance(kind, str | None):
+            continue
         if kind == "tool_result":
             _count(block.get("content"), found)
         elif kind == "document" and isinstance(source, dict) and source.get("type") in ("text", "content"):
             _count(source.get("content"), found)
-        elif kind in _IMAGES:
+        elif kind in _IMAGES or (kind is None and not _IMAGES.isdisjoint(block)):
             found.images += 1
             found.inline_bytes += _inline_bytes(block)
-        elif kind in _DOCUMENTS:
+        elif kind in _DOCUMENTS or (kind is None and not _DOCUMENTS.isdisjoint(block)):
             found.documents += 1
             found.inline_bytes += _inline_bytes(block)
 

@@ -6,9 +6,9 @@ from typing import Final
 from headgate.domain.call import Request, WireFormat
 from headgate.domain.event import Event
 from headgate.domain.refusal import Refusal
-from headgate.wire.codec import Edits, StreamReader
 from headgate.wire.anthropic_messages import errors, request, whole
 from headgate.wire.anthropic_messages.stream_reader import AnthropicStreamReader
+from headgate.wire.codec import Edits, StreamReader
 
 
 class AnthropicMessages:

@@ -26,7 +26,7 @@ class _OutputDetails(msgspec.Struct):
 
 
 class UsageReport(msgspec.Struct):
-    """What Anthropic says a message used so far; `input_tokens` leaves out what was read from or written to the cache."""
+    """What Anthropic says a message used so far; `input_tokens` leaves out what touched the cache."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -87,8 +87,8 @@ class Block(msgspec.Struct):
         elif self.type == "text":
             if self.text:
                 events.append(Event(_TEXT, index, self.text))
-            for citation in self.citations or ():
-                events.append(Event(EventKind.CITATION, index, bytes(citation).decode()))
+            cited = self.citations or ()
+            events += [Event(EventKind.CITATION, index, bytes(citation).decode()) for citation in cited]
         elif self.type == "thinking" and (self.thinking or self.signature):
             events.append(Event(_REASONING, index, self.thinking, self.signature))
         return events

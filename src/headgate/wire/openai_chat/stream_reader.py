@@ -118,8 +118,8 @@ class ChoiceState:
             events.append(Event(_TEXT, block, said.refusal))
         for call in said.tool_calls or ():
             self._read_call(call, events)
-        for annotation in said.annotations or ():
-            events.append(Event(EventKind.CITATION, block, bytes(annotation).decode()))
+        if said.annotations:
+            events += [Event(EventKind.CITATION, block, bytes(annotation).decode()) for annotation in said.annotations]
 
     def finish(self, reason: str, events: list[Event]) -> None:
         """Append the end of this choice, once."""
