@@ -26,7 +26,9 @@ use_cases:
 chains:
   plain: {{try: [static]}}
 teams:
-  bench: {{budget: [100000 USD/day, 1000000 USD/month], limits: {{requests: 10M/min, tokens: 10000M/min, parallel: 1000}}}}
+  bench:
+    budget: [100000 USD/day, 1000000 USD/month]
+    limits: {{requests: 10M/min, tokens: 10000M/min, parallel: 1000}}
 """
 
 
