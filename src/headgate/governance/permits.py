@@ -1,0 +1,98 @@
+"""Which use case governs a call, and whether the caller's team may use it in the way asked for."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from headgate.domain.call import Call, Request, WireFormat
+from headgate.domain.policy import UseCase
+from headgate.domain.principal import Principal
+from headgate.domain.refusal import Refusal
+from headgate.journal.record import Record
+
+DEFAULT: Final = "default"
+"""The use case of a call that nothing else decides."""
+
+_PIPELINES: Final = ("direct", "rag", "agent")
+_MISSING: Final = {
+    "rag": "retrieval over collections is not part of this version",
+    "agent": "tools for an agent are not part of this version",
+}
+
+
+class Governance:
+    """Decides which use case governs a call and through which pipeline it runs."""
+
+    def permit(self, record: Record) -> UseCase:
+        """The use case of the call: named by header or body, by the model field, by the project, else `default`.
+
+        Sets `record.pipeline`.
+
+        Raises:
+            Refusal: `not_found` (no such use case), `use_case_not_granted`, `not_permitted` (a pipeline that the use
+                case does not offer), `invalid_parameter` (a pipeline that does not exist yet).
+        """
+        principal = record.principal
+        assert principal is not None, "a caller is known before it is permitted"
+        use_cases = record.policy.use_cases
+        name, chosen_by = _asked(record.call, principal, use_cases)
+        use_case = use_cases.get(name)
+        if use_case is None:
+            raise Refusal(
+                "not_found",
+                f"There is no use case '{name}' ({chosen_by}); {_granted(principal, use_cases)}.",
+                param="use_case",
+            )
+        if principal.use_cases is not None and name not in principal.use_cases:
+            raise Refusal(
+                "use_case_not_granted",
+                f"Team '{principal.team}' may not use the use case '{name}' ({chosen_by}); "
+                f"{_granted(principal, use_cases)}.",
+                param="use_case",
+                details={"scope": f"team {principal.team}"},
+            )
+        record.pipeline = _pipeline(record.call, use_case)
+        record.step("permit", f"use case '{name}' ({chosen_by}), pipeline {record.pipeline}")
+        return use_case
+
+
+def _asked(call: Call, principal: Principal, use_cases: Mapping[str, UseCase]) -> tuple[str, str]:
+    if call.use_case:
+        return call.use_case, "named by the request"
+    body = call.body
+    if isinstance(body, Request) and body.model in use_cases:
+        return body.model, "named in the model field"
+    if principal.project_use_case:
+        return principal.project_use_case, "the project's setting"
+    return DEFAULT, "nothing else was named"
+
+
+def _granted(principal: Principal, use_cases: Mapping[str, UseCase]) -> str:
+    names = sorted(use_cases if principal.use_cases is None else set(principal.use_cases) & set(use_cases))
+    return f"the team may use: {', '.join(names)}" if names else "no use case is granted to the team"
+
+
+def _pipeline(call: Call, use_case: UseCase) -> str:
+    asked = call.pipeline or "auto"
+    if asked == "auto":
+        asked = use_case.pipelines[0]
+    elif asked not in _PIPELINES:
+        raise _invalid(call, f"There is no pipeline '{asked}'; choose auto or one of {', '.join(_PIPELINES)}.")
+    elif asked not in use_case.pipelines:
+        offered = ", ".join(pipeline for pipeline in use_case.pipelines if pipeline != "auto")
+        raise Refusal(
+            "not_permitted",
+            f"The use case '{use_case.name}' does not permit the pipeline '{asked}'; it permits: {offered}.",
+            param="pipeline",
+        )
+    if asked in _MISSING:
+        raise Refusal(
+            "invalid_parameter",
+            f"The pipeline '{asked}' cannot run: {_MISSING[asked]}. Ask for 'direct' or 'auto'.",
+            param="pipeline",
+        )
+    return "direct"
+
+
+def _invalid(call: Call, sentence: str) -> Refusal:
+    native = call.wire is WireFormat.NATIVE
+    return Refusal("invalid_parameter" if native else "invalid_request", sentence, param="pipeline")

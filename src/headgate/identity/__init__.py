@@ -1,0 +1,1 @@
+"""Who calls: keys, roles, and the directory of teams, projects and users."""
