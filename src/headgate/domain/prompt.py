@@ -92,6 +92,9 @@ class Prompt(msgspec.Struct, frozen=True):
     json_schema: dict[str, Any] | None = None
     """The JSON Schema that the answer must meet; an empty one asks for any JSON object."""
     json_schema_name: str = ""
+    json_schema_strict: bool | None = None
+    max_output_tokens: int | None = None
+    """The caller's own limit on output."""
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None

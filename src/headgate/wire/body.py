@@ -64,7 +64,7 @@ def needs_list(value: msgspec.Raw, name: str) -> None:
     Raises:
         Refusal: `invalid_request`.
     """
-    if memoryview(value)[:1] != b"[":
+    if bytes(memoryview(value)[:1]) != b"[":
         raise wrong(name, f"The field '{name}' must be an array; send it as [...]")
 
 

@@ -57,7 +57,7 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
 
 def splice(request: Request, edits: Edits) -> bytes:
     """The caller's own body with `edits` made and every other value's bytes untouched, in the caller's order."""
-    fields: dict[str, Any] = FIELDS.decode(request.raw)  # type: ignore[assignment]
+    fields: dict[str, Any] = {**FIELDS.decode(request.raw)}
     fields["model"] = edits.model_id
     if edits.output_limit is not None:
         fields["max_tokens"] = edits.output_limit

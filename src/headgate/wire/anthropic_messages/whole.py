@@ -1,11 +1,16 @@
 """Reads and writes a whole message."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import msgspec
 
-from headgate.domain.event import Event, EventKind, StopReason
+from headgate.domain.event import BLOCKS_PER_CHOICE, Event, EventKind, StopReason
+from headgate.domain.usage import Usage
+from headgate.wire.anthropic_messages.answer import block_kind, citation_of, message, stop_reason
 from headgate.wire.anthropic_messages.stream_reader import STOPS, Block, UsageReport
+from headgate.wire.codec import Head
+from headgate.wire.crossing import arguments_object
 
 
 class _Message(msgspec.Struct):
@@ -26,12 +31,71 @@ def read_whole(body: bytes) -> list[Event]:
     Raises:
         ValueError: the body is not a message.
     """
-    message = _DECODER.decode(body)
-    events = [Event(EventKind.STARTED, id=message.id, name=message.model)]
-    for index, block in enumerate(message.content):
+    answer = _DECODER.decode(body)
+    events = [Event(EventKind.STARTED, id=answer.id, name=answer.model)]
+    for index, block in enumerate(answer.content):
         events += block.events(index)
-    if message.usage is not None:
-        events.append(Event(EventKind.USAGE, usage=message.usage.usage()))
-    stop = STOPS.get(message.stop_reason or "", StopReason.STOP)
-    events.append(Event(EventKind.FINISHED, text=message.stop_sequence or "", stop=stop, raw=body))
+    if answer.usage is not None:
+        events.append(Event(EventKind.USAGE, usage=answer.usage.usage()))
+    stop = STOPS.get(answer.stop_reason or "", StopReason.STOP)
+    events.append(Event(EventKind.FINISHED, text=answer.stop_sequence or "", stop=stop, raw=body))
     return events
+
+
+class _Content:
+    """The content blocks of a message, gathered from its events."""
+
+    def __init__(self) -> None:
+        self.blocks: list[dict[str, Any]] = []
+        self._key: tuple[str, int] | None = None
+        self._calls: dict[int, dict[str, Any]] = {}
+
+    def add(self, event: Event) -> None:
+        """Take `event` in."""
+        kind = block_kind(event)
+        if event.kind is EventKind.TOOL_START:
+            block = {"type": kind, "id": event.id, "name": event.name, "input": ""}
+            self._calls[event.index] = block
+            self.blocks.append(block)
+            self._key = None
+        elif event.kind is EventKind.TOOL_ARGUMENTS and event.index in self._calls:
+            self._calls[event.index]["input"] += event.text
+        elif event.kind is EventKind.TEXT and event.text:
+            self._block(kind, event.index, {"text": ""})["text"] += event.text
+        elif event.kind is EventKind.REASONING:
+            block = self._block(kind, event.index, {"thinking": "", "signature": ""})
+            block["thinking"] += event.text
+            block["signature"] += event.id
+        elif event.kind is EventKind.CITATION and (citation := citation_of(event)) is not None:
+            self._block(kind, event.index, {"text": ""}).setdefault("citations", []).append(citation)
+
+    def whole(self) -> list[dict[str, Any]]:
+        """The blocks, each tool call's arguments as the object that they say."""
+        for block in self._calls.values():
+            block["input"] = arguments_object(block["input"])
+        return self.blocks
+
+    def _block(self, kind: str, index: int, empty: dict[str, Any]) -> dict[str, Any]:
+        """The block that was open last if it is this one, else a new one."""
+        if self._key != (kind, index):
+            self._key = (kind, index)
+            self.blocks.append({"type": kind, **empty})
+        return self.blocks[-1]
+
+
+def write_whole(head: Head, events: Sequence[Event]) -> bytes:
+    """A whole answer from `events`; a message has one answer, so further choices have no place in it."""
+    content, usage, finished = _Content(), Usage(), Event(EventKind.FINISHED)
+    for event in events:
+        if event.usage is not None:
+            usage = event.usage
+        elif event.index < BLOCKS_PER_CHOICE:
+            if event.kind is EventKind.FINISHED:
+                finished = event
+            else:
+                content.add(event)
+    answer = message(head, usage)
+    answer["content"] = content.whole()
+    answer["stop_reason"] = stop_reason(finished.stop)
+    answer["stop_sequence"] = finished.text or None
+    return msgspec.json.encode(answer)

@@ -1,38 +1,56 @@
 """The wire format of OpenAI's chat completions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from headgate.domain.call import Request, WireFormat
 from headgate.domain.event import Event
+from headgate.domain.prompt import Prompt
 from headgate.domain.refusal import Refusal
-from headgate.wire.codec import Edits, StreamReader
-from headgate.wire.openai_chat import errors, request, whole
+from headgate.wire.codec import Codec, Edits, Head, StreamReader, StreamWriter
+from headgate.wire.openai_chat.errors import error_body, error_frame
+from headgate.wire.openai_chat.read_prompt import read_prompt
+from headgate.wire.openai_chat.request import read_request, splice
 from headgate.wire.openai_chat.stream_reader import OpenAIStreamReader
+from headgate.wire.openai_chat.stream_writer import OpenAIStreamWriter
+from headgate.wire.openai_chat.whole import read_whole, write_whole
+from headgate.wire.openai_chat.write_request import write_request
 
 
 class OpenAIChat:
-    """OpenAI's chat completions as a `Codec`."""
+    """OpenAI's chat completions as a `Codec`; each method is the function of the same name."""
 
-    wire: Final = WireFormat.OPENAI_CHAT
+    wire = WireFormat.OPENAI_CHAT
 
     def read_request(self, raw: bytes, headers: Mapping[str, str]) -> Request:
-        return request.read_request(raw, headers, self.read_prompt)
+        return read_request(raw, headers, read_prompt)
 
-    def splice(self, request_: Request, edits: Edits) -> bytes:
-        return request.splice(request_, edits)
+    def read_prompt(self, raw: bytes) -> Prompt:
+        return read_prompt(raw)
+
+    def splice(self, request: Request, edits: Edits) -> bytes:
+        return splice(request, edits)
+
+    def write_request(self, prompt: Prompt, edits: Edits) -> tuple[bytes, tuple[str, ...]]:
+        return write_request(prompt, edits)
 
     def stream_reader(self, *, hide_usage: bool) -> StreamReader:
         return OpenAIStreamReader(hide_usage=hide_usage)
 
     def read_whole(self, body: bytes) -> list[Event]:
-        return whole.read_whole(body)
+        return read_whole(body)
+
+    def stream_writer(self, head: Head) -> StreamWriter:
+        return OpenAIStreamWriter(head)
+
+    def write_whole(self, head: Head, events: Sequence[Event]) -> bytes:
+        return write_whole(head, events)
 
     def error_body(self, refusal: Refusal, request_id: str) -> bytes:
-        return errors.error_body(refusal, request_id)
+        return error_body(refusal, request_id)
 
     def error_frame(self, refusal: Refusal, request_id: str) -> bytes:
-        return errors.error_frame(refusal, request_id)
+        return error_frame(refusal, request_id)
 
 
-OPENAI_CHAT: Final = OpenAIChat()
+OPENAI_CHAT: Final[Codec] = OpenAIChat()

@@ -64,7 +64,7 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
 
 def splice(request: Request, edits: Edits) -> bytes:
     """The caller's own body with `edits` made and every other value's bytes untouched, in the caller's order."""
-    fields: dict[str, Any] = FIELDS.decode(request.raw)  # type: ignore[assignment]
+    fields: dict[str, Any] = {**FIELDS.decode(request.raw)}
     fields["model"] = edits.model_id
     if edits.output_limit is not None:
         fields[edits.output_limit_field] = edits.output_limit

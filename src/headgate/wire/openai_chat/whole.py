@@ -1,10 +1,14 @@
 """Reads and writes a whole chat completion."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
-from headgate.domain.event import Event, EventKind
+from headgate.domain.event import BLOCKS_PER_CHOICE, Event, EventKind
+from headgate.domain.usage import Usage
+from headgate.wire.codec import Head
+from headgate.wire.openai_chat.answer import finish_reason, top_level, usage_object
 from headgate.wire.openai_chat.stream_reader import ChoiceState, Said, UsageReport, failure
 
 
@@ -46,3 +50,63 @@ def read_whole(body: bytes) -> list[Event]:
         events.append(Event(EventKind.USAGE, usage=answer.usage.usage()))
     ends[-1].raw = body
     return events + ends
+
+
+class _Message:
+    """One choice's message, gathered from its events."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.reasoning = ""
+        self.calls: dict[int, dict[str, Any]] = {}
+        self.annotations: list[Any] = []
+        self.reason = "stop"
+
+    def add(self, event: Event) -> None:
+        """Take `event` in."""
+        if event.kind is EventKind.TEXT:
+            self.text += event.text
+        elif event.kind is EventKind.REASONING:
+            self.reasoning += event.text
+        elif event.kind is EventKind.TOOL_START:
+            function = {"name": event.name, "arguments": ""}
+            self.calls[event.index] = {"id": event.id, "type": "function", "function": function}
+        elif event.kind is EventKind.TOOL_ARGUMENTS and event.index in self.calls:
+            self.calls[event.index]["function"]["arguments"] += event.text
+        elif event.kind is EventKind.CITATION:
+            annotation = msgspec.json.decode(event.text)
+            if annotation.get("type") == "url_citation":  # the only kind that this format knows
+                self.annotations.append(annotation)
+        elif event.kind is EventKind.FINISHED:
+            self.reason = finish_reason(event.stop)
+
+    def choice(self, index: int) -> dict[str, Any]:
+        """The choice as OpenAI writes it."""
+        for call in self.calls.values():
+            call["function"]["arguments"] = call["function"]["arguments"] or "{}"
+        silent = not self.text and (self.calls or self.reasoning)
+        message: dict[str, Any] = {"role": "assistant", "content": None if silent else self.text, "refusal": None}
+        if self.reasoning:
+            message["reasoning_content"] = self.reasoning
+        if self.calls:
+            message["tool_calls"] = list(self.calls.values())
+        if self.annotations:
+            message["annotations"] = self.annotations
+        return {"index": index, "message": message, "logprobs": None, "finish_reason": self.reason}
+
+
+def write_whole(head: Head, events: Sequence[Event]) -> bytes:
+    """A whole answer from `events`."""
+    messages: dict[int, _Message] = {0: _Message()}
+    usage = Usage()
+    for event in events:
+        if event.usage is not None:
+            usage = event.usage
+        messages.setdefault(event.index // BLOCKS_PER_CHOICE, _Message()).add(event)
+    return msgspec.json.encode(
+        {
+            **top_level(head, "chat.completion"),
+            "choices": [message.choice(index) for index, message in sorted(messages.items())],
+            "usage": usage_object(usage),
+        }
+    )

@@ -1,0 +1,69 @@
+"""How Anthropic spells what an answer holds: stop reasons, usage, ids."""
+
+from typing import Any, Final
+
+import msgspec
+
+from headgate.domain.event import Event, EventKind, StopReason
+from headgate.domain.usage import Usage
+from headgate.wire.codec import Head
+
+_REASONS: Final = {
+    StopReason.STOP: "end_turn",
+    StopReason.STOP_SEQUENCE: "stop_sequence",
+    StopReason.LENGTH: "max_tokens",
+    StopReason.TOOL_CALLS: "tool_use",
+    StopReason.CONTENT_FILTER: "refusal",
+    StopReason.REFUSAL: "refusal",
+    StopReason.PAUSE: "pause_turn",
+}
+_BLOCK_OF: Final = {
+    EventKind.TEXT: "text",
+    EventKind.CITATION: "text",
+    EventKind.REASONING: "thinking",
+    EventKind.TOOL_START: "tool_use",
+    EventKind.TOOL_ARGUMENTS: "tool_use",
+}
+
+
+def block_kind(event: Event) -> str:
+    """The type of the content block that `event` belongs to; empty where it belongs to none."""
+    return _BLOCK_OF.get(event.kind, "")
+
+
+def citation_of(event: Event) -> Any | None:
+    """The citation that `event` holds; None for the kinds that only other wire formats know."""
+    citation = msgspec.json.decode(event.text)
+    return citation if str(citation.get("type", "")).endswith("_location") else None
+
+
+def stop_reason(stop: StopReason | None) -> str:
+    """The `stop_reason` for `stop`."""
+    return _REASONS[stop or StopReason.STOP]
+
+
+def usage_object(usage: Usage) -> dict[str, Any]:
+    """The `usage` object; its input leaves out what was read from or written to the cache."""
+    report: dict[str, Any] = {
+        "input_tokens": usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens,
+        "cache_creation_input_tokens": usage.cache_write_tokens,
+        "cache_read_input_tokens": usage.cached_tokens,
+        "output_tokens": usage.output_tokens,
+    }
+    if usage.reasoning_tokens:
+        report["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    return report
+
+
+def message(head: Head, usage: Usage) -> dict[str, Any]:
+    """A message without content, as it stands at the start of a stream."""
+    return {
+        "id": f"msg_{head.request_id}",
+        "type": "message",
+        "role": "assistant",
+        "model": head.model,
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage_object(usage),
+    }
