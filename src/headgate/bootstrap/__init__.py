@@ -1,0 +1,1 @@
+"""From a configuration file to a running platform; the only place that names concrete backends."""

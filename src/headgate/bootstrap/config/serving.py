@@ -1,0 +1,136 @@
+"""The part of the configuration that says what answers: providers, models, chains, use cases, prices."""
+
+from typing import Annotated, Final, Self
+
+from pydantic import Field, model_validator
+
+from headgate.bootstrap.config.values import (
+    BaseUrl,
+    Count,
+    Duration,
+    Identifier,
+    ModelName,
+    PicoPrice,
+    Secret,
+    Section,
+    one_of,
+)
+from headgate.pool.providers import KINDS
+
+NEEDS_KEY: Final = ("openai", "anthropic")
+NEEDS_BASE_URL: Final = ("openai-like",)
+
+
+class BreakerSection(Section):
+    """When calls to a failing provider stop, and for how long."""
+
+    failures: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=5, description="Consecutive failures that open the breaker."
+    )
+    open: Duration = Field(
+        default="30s",
+        validate_default=True,
+        description="How long the breaker stays open before one probe, such as 30s.",
+    )
+
+
+class ProviderSection(Section):
+    """Where deployments live."""
+
+    kind: Annotated[str, *one_of(tuple(KINDS))] = Field(description="How the provider is spoken to.")
+    key: Secret | None = Field(default=None, description="The credential, by reference: ${env:NAME} or ${file:/path}.")
+    base_url: BaseUrl | None = Field(default=None, description="The address in front of the API's paths.")
+    breaker: BreakerSection = Field(
+        default_factory=BreakerSection, description="When calls to the provider are stopped."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind in NEEDS_KEY and self.key is None:
+            raise ValueError(f"a provider of kind {self.kind} needs a key, such as key: ${{env:NAME}}")
+        if self.kind in NEEDS_BASE_URL and self.base_url is None:
+            raise ValueError(f"a provider of kind {self.kind} needs a base_url, such as http://host:8000/v1")
+        return self
+
+
+class PriceSection(Section):
+    """Prices in USD per million tokens."""
+
+    in_: PicoPrice = Field(alias="in", description="Input, in USD per million tokens.")
+    out: PicoPrice = Field(description="Output, in USD per million tokens.")
+    cached_in: PicoPrice | None = Field(
+        default=None, description="Input read from the provider's cache, in USD per million tokens; left out: as `in`."
+    )
+    cache_write: PicoPrice | None = Field(
+        default=None, description="Input written to the provider's cache, in USD per million tokens; left out: as `in`."
+    )
+
+
+class DeploymentSection(Section):
+    """A model at a provider."""
+
+    provider: str = Field(description="The name of a provider.")
+    id: str = Field(
+        min_length=1, max_length=256, description="The provider's model id; `*` passes the asked name through."
+    )
+    region: str = Field(
+        min_length=1, max_length=64, description="Where the provider computes, such as eu, us, on-prem."
+    )
+    price: PriceSection | None = Field(default=None, description="Left out: the price that genai-prices knows.")
+    max_output: Count | None = Field(
+        default=None,
+        description="The most output tokens of one answer, set where the caller sets no limit; 4096 if left out.",
+    )
+
+
+class ModelSection(Section):
+    """A name that teams ask for, or a pattern of names with `*`."""
+
+    tier: Identifier = Field(default="standard", description="A word of your own for lists, such as premium.")
+    deployments: list[DeploymentSection] = Field(min_length=1, description="What serves the model, in order.")
+
+
+class ChainSection(Section):
+    """Models to try in order."""
+
+    try_: list[str] = Field(alias="try", min_length=1, description="Names of models, the first choice first.")
+    timeout: Duration = Field(
+        default="600s", validate_default=True, description="The most time for a whole answer, such as 60s."
+    )
+    first_token: Duration = Field(
+        default="60s", validate_default=True, description="The most time until an answer begins, such as 8s."
+    )
+    retries: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=2, description="How many deployments may be tried after the first."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if {"timeout", "first_token"} <= self.model_fields_set and self.first_token > self.timeout:
+            raise ValueError("first_token is longer than timeout")
+        return self
+
+
+class UseCaseSection(Section):
+    """A named policy for calls."""
+
+    chain: str | None = Field(
+        default=None, description="The name of a chain; left out: all models with names of their own."
+    )
+    pipeline: Annotated[str, *one_of(("auto", "direct"), later=("rag", "agent"))] = Field(
+        default="auto", description="How an answer is made."
+    )
+
+
+class PricesSection(Section):
+    """Prices for what has none."""
+
+    default: PriceSection | None = Field(
+        default=None, description="Charged for a pattern's name that has no known price."
+    )
+
+
+Providers = dict[Identifier, ProviderSection]
+Models = dict[ModelName, ModelSection]
+Chains = dict[Identifier, ChainSection]
+UseCases = dict[Identifier, UseCaseSection]

@@ -1,0 +1,1 @@
+"""What callers may ask for, and which version of the configuration says so."""
