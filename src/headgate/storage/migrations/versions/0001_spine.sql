@@ -168,11 +168,13 @@ CREATE TABLE budget_accounts (
     UNIQUE (scope_kind, scope_key, period, period_start)
 );
 
--- What one worker's incarnation holds of an account and has not yet been projected as spent.
+-- What one worker's incarnation took of an account; what it still holds is granted - settled, or nothing where an
+-- attempt cost more than its bound and made settled the greater.
 CREATE TABLE budget_leases (
     incarnation uuid NOT NULL REFERENCES incarnations,
     account bigint NOT NULL REFERENCES budget_accounts,
     team_key integer NOT NULL,
-    granted_nano bigint NOT NULL CHECK (granted_nano >= 0),
+    granted_nano bigint NOT NULL DEFAULT 0 CHECK (granted_nano >= 0),   -- all it took, less what it gave back
+    settled_nano bigint NOT NULL DEFAULT 0,    -- what of that its journal has proven spent
     PRIMARY KEY (incarnation, account)
 );
