@@ -13,6 +13,9 @@ FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 """Top-level fields with their values' bytes. Of a name that stands twice only the last value is kept, which is the one
 that every reader here acts on: what was not counted is not sent."""
 
+ABSENT: Final = msgspec.Raw()
+"""The bytes of a field that is not there."""
+
 _ANY: Final = msgspec.json.Decoder()
 _MISMATCH: Final = re.compile(r"Expected `(.+?)`, got `(.+?)`(?: - at `\$\.?(.*)`)?\Z")
 _MISSING: Final = re.compile(r"Object missing required field `(.+?)`(?: - at `\$\.?(.*)`)?\Z")
@@ -66,6 +69,12 @@ def needs_list(value: msgspec.Raw, name: str) -> None:
     """
     if bytes(memoryview(value)[:1]) != b"[":
         raise wrong(name, f"The field '{name}' must be an array; send it as [...]")
+
+
+def holds_list(value: msgspec.Raw) -> bool:
+    """Whether `value` is a JSON array that is not written as `[]`, without reading it."""
+    view = memoryview(value)
+    return len(view) > 2 and bytes(view[:1]) == b"["
 
 
 def media(raw: bytes, messages: msgspec.Raw) -> Media | None:

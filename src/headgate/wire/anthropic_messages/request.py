@@ -7,7 +7,7 @@ import msgspec
 
 from headgate.domain.call import Request, WireFormat
 from headgate.domain.prompt import Prompt
-from headgate.wire.body import FIELDS, decode, media, needs_list, wrong
+from headgate.wire.body import ABSENT, FIELDS, decode, holds_list, media, needs_list, wrong
 from headgate.wire.codec import Edits
 
 _FORWARDED: Final = ("anthropic-version", "anthropic-beta")
@@ -18,8 +18,8 @@ class _Head(msgspec.Struct):
     model: str | None = None
     stream: bool | None = None
     max_tokens: int | None = None
-    tools: msgspec.Raw | None = None
-    mcp_servers: msgspec.Raw | None = None
+    tools: msgspec.Raw = ABSENT
+    mcp_servers: msgspec.Raw = ABSENT
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
@@ -50,7 +50,7 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
         text_bytes=len(raw) if found is None else len(raw) - found.inline_bytes,
         images=0 if found is None else found.images,
         documents=0 if found is None else found.documents,
-        has_tools=head.tools is not None or head.mcp_servers is not None,
+        has_tools=holds_list(head.tools) or holds_list(head.mcp_servers),
         forward_headers=tuple((name, headers[name]) for name in _FORWARDED if name in headers),
     )
 

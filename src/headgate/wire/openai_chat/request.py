@@ -7,7 +7,7 @@ import msgspec
 
 from headgate.domain.call import Request, WireFormat
 from headgate.domain.prompt import Prompt
-from headgate.wire.body import FIELDS, decode, media, needs_list, wrong
+from headgate.wire.body import ABSENT, FIELDS, decode, holds_list, media, needs_list, wrong
 from headgate.wire.codec import Edits
 
 _FORWARDED: Final = ("openai-beta",)
@@ -25,8 +25,8 @@ class _Head(msgspec.Struct):
     max_tokens: int | None = None
     n: int | None = None
     stream_options: _StreamOptions | None = None
-    tools: msgspec.Raw | None = None
-    functions: msgspec.Raw | None = None
+    tools: msgspec.Raw = ABSENT
+    functions: msgspec.Raw = ABSENT
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
@@ -57,7 +57,7 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
         text_bytes=len(raw) if found is None else len(raw) - found.inline_bytes,
         images=0 if found is None else found.images,
         documents=0 if found is None else found.documents,
-        has_tools=head.tools is not None or head.functions is not None,
+        has_tools=holds_list(head.tools) or holds_list(head.functions),
         forward_headers=tuple((name, headers[name]) for name in _FORWARDED if name in headers),
     )
 

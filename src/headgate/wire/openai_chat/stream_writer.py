@@ -24,6 +24,8 @@ class OpenAIStreamWriter:
         self._shared = top_level(head, "chat.completion.chunk")
         self._begun: set[int] = set()
         self._calls: dict[int, dict[int, int]] = {}
+        self._without_arguments: set[int] = set()
+        """Content blocks of tool calls that have no arguments yet."""
         self._usage: Usage | None = None
         self._failed = False
 
@@ -33,8 +35,12 @@ class OpenAIStreamWriter:
         if kind is EventKind.TEXT:
             return self._delta(choice, {"content": event.text})
         if kind is EventKind.TOOL_ARGUMENTS:
+            if not event.text:
+                return b""
+            self._without_arguments.discard(event.index)
             return self._delta(choice, self._call(choice, event.index, {"function": {"arguments": event.text}}))
         if kind is EventKind.TOOL_START:
+            self._without_arguments.add(event.index)
             function = {"name": event.name, "arguments": ""}
             start = {"id": event.id, "type": "function", "function": function}
             return self._delta(choice, self._call(choice, event.index, start))
@@ -45,7 +51,7 @@ class OpenAIStreamWriter:
         elif kind is EventKind.STARTED:
             return self._begin(choice)
         elif kind is EventKind.FINISHED:
-            return self._begin(choice) + self._chunk(choice, {}, finish_reason(event.stop))
+            return self._finish(choice, finish_reason(event.stop))
         elif kind is EventKind.FAILED:
             self._failed = True
             code = event.name if event.name in CODES else "provider_error"
@@ -69,6 +75,14 @@ class OpenAIStreamWriter:
 
     def _delta(self, choice: int, delta: dict[str, Any]) -> bytes:
         return self._begin(choice) + self._chunk(choice, delta, None)
+
+    def _finish(self, choice: int, reason: str) -> bytes:
+        """The last chunk of a choice; a call without arguments gets an empty object, which clients can parse."""
+        written = self._begin(choice)
+        for block in self._calls.get(choice, ()):
+            if block in self._without_arguments:
+                written += self._delta(choice, self._call(choice, block, {"function": {"arguments": "{}"}}))
+        return written + self._chunk(choice, {}, reason)
 
     def _call(self, choice: int, block: int, call: dict[str, Any]) -> dict[str, Any]:
         """The delta of the tool call in content block `block`; calls are numbered as they start."""

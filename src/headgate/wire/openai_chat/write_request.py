@@ -28,7 +28,10 @@ _FILE_NAME: Final = "document.pdf"
 def write_request(prompt: Prompt, edits: Edits) -> tuple[bytes, tuple[str, ...]]:
     """A body that says `prompt`, and the wire names of what it cannot say."""
     dropped = Dropped()
-    messages: list[dict[str, Any]] = [{"role": "system", "content": text} for text in prompt.system]
+    messages: list[dict[str, Any]] = []
+    if prompt.system:  # one message: the chat templates of many models refuse a second
+        texts = [{"type": "text", "text": text} for text in prompt.system]
+        messages.append({"role": "system", "content": _shortest(texts)})
     for message in prompt.messages:
         messages += _assistant(message, dropped) if message.role == "assistant" else _user(message, dropped)
     dropped.add("top_k", prompt.top_k is not None)
@@ -90,14 +93,11 @@ def _assistant(message: Message, dropped: Dropped) -> list[dict[str, Any]]:
             dropped.add(f"messages.assistant.{type(part).__struct_config__.tag}")
     if not texts and not calls and not reasoning:
         return []
-    fields = present(
-        (
-            ("role", "assistant"),
-            ("reasoning_content", reasoning or None),
-            ("tool_calls", calls or None),
-        )
-    )
-    fields["content"] = _shortest(texts) if texts else None
+    fields: dict[str, Any] = {"role": "assistant", "content": _shortest(texts) if texts else None}
+    if reasoning:
+        fields["reasoning_content"] = reasoning
+    if calls:
+        fields["tool_calls"] = calls
     return [fields]
 
 

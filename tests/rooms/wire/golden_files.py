@@ -1,0 +1,37 @@
+"""Golden files of the wire tests; `HEADGATE_WRITE_GOLDEN=1` writes them anew, to be read before they are kept."""
+
+import json
+import os
+from pathlib import Path
+
+from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
+from headgate.wire.codec import Codec, Head
+from headgate.wire.openai_chat import OPENAI_CHAT
+
+GOLDEN = Path(__file__).parent / "golden"
+CODECS: dict[str, Codec] = {"openai": OPENAI_CHAT, "anthropic": ANTHROPIC_MESSAGES}
+OTHER = {"openai": "anthropic", "anthropic": "openai"}
+HEAD = Head(request_id="0199-r1", model="smart", created_s=1_700_000_000)
+_WRITE = bool(os.environ.get("HEADGATE_WRITE_GOLDEN"))
+
+
+def names(folder: str, ending: str) -> list[str]:
+    """The cases in `folder` that came from outside, such as `openai_text`."""
+    return sorted(path.stem for path in (GOLDEN / folder).glob(f"*{ending}") if ".to_" not in path.name)
+
+
+def read(path: str) -> bytes:
+    """The bytes of a golden file."""
+    return (GOLDEN / path).read_bytes()
+
+
+def agrees(path: str, written: bytes) -> bool:
+    """Whether `written` is what the golden file at `path` holds."""
+    if _WRITE:
+        (GOLDEN / path).write_bytes(written)
+    return read(path) == written
+
+
+def pretty(value: object) -> bytes:
+    """`value` as JSON that reads well in a review."""
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()

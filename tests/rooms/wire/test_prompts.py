@@ -1,0 +1,138 @@
+"""The canonical form survives being written and read: within each wire format, and across both."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headgate.domain.prompt import (
+    DocumentPart,
+    ImagePart,
+    Message,
+    Prompt,
+    ReasoningPart,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    ToolChoice,
+    ToolResultPart,
+)
+from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
+from headgate.wire.codec import Codec, Edits
+from headgate.wire.openai_chat import OPENAI_CHAT
+
+EDITS = Edits("model-1")
+said = st.text(min_size=1, max_size=20)
+names = st.from_regex(r"[a-zA-Z0-9_-]{1,20}", fullmatch=True)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False) | said,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+objects = st.dictionaries(st.text(max_size=8), json_values, max_size=4)
+arguments = objects.map(lambda value: msgspec.json.encode(value).decode())
+texts = st.builds(TextPart, said)
+images = st.builds(ImagePart, media_type=st.just("image/png"), data=st.just("aGk=")) | st.builds(
+    ImagePart, url=st.just("https://example.com/a.png")
+)
+documents = st.builds(DocumentPart, media_type=st.just("application/pdf"), data=st.just("aGk="), title=st.just("a.pdf"))
+results = st.builds(ToolResultPart, id=names, content=st.lists(texts, max_size=2).map(tuple))
+user_turns = st.builds(
+    lambda results, seen: Message("user", (*results, *seen)),
+    st.lists(results, max_size=2),
+    st.lists(texts | images | documents, min_size=1, max_size=3),
+)
+assistant_turns = st.builds(
+    lambda spoken, calls: Message("assistant", (*spoken, *calls)),
+    st.lists(texts, min_size=1, max_size=2),
+    st.lists(st.builds(ToolCallPart, id=names, name=names, arguments=arguments), max_size=3),
+)
+tools = st.builds(
+    Tool, name=names, description=st.text(max_size=9), schema=objects.filter(bool), strict=st.none() | st.booleans()
+)
+choices = st.builds(ToolChoice, st.sampled_from(["auto", "any"]), parallel=st.booleans()) | st.builds(
+    ToolChoice, st.just("tool"), names, st.booleans()
+)
+
+
+@st.composite
+def prompts(draw: st.DrawFn) -> Prompt:
+    """What both wire formats can say."""
+    offered = tuple(draw(st.lists(tools, max_size=3)))
+    return Prompt(
+        messages=tuple(draw(st.lists(user_turns | assistant_turns, max_size=4))),
+        system=tuple(draw(st.lists(said, max_size=2))),
+        tools=offered,
+        tool_choice=draw(st.none() | choices) if offered else None,
+        max_output_tokens=draw(st.integers(1, 9_000)),
+        temperature=draw(st.none() | st.floats(0, 1)),
+        top_p=draw(st.none() | st.floats(0, 1)),
+        stop=tuple(draw(st.lists(names, max_size=2))),
+        reasoning_effort=draw(st.sampled_from(["", "none", "low", "medium", "high", "xhigh", "max"])),
+    )
+
+
+def through(codec: Codec, prompt: Prompt) -> tuple[Prompt, tuple[str, ...]]:
+    body, dropped = codec.write_request(prompt, EDITS)
+    return codec.read_prompt(body), dropped
+
+
+@given(prompt=prompts())
+def test_what_both_can_say_survives_both(prompt: Prompt) -> None:
+    once, lost = through(OPENAI_CHAT, prompt)
+    twice, lost_too = through(ANTHROPIC_MESSAGES, once)
+    assert once == prompt
+    assert twice == prompt
+    assert (lost, lost_too) == ((), ())
+
+
+@given(
+    prompt=prompts(),
+    seed=st.none() | st.integers(0, 9),
+    schema=st.none() | objects,
+    detail=st.sampled_from(["", "low"]),
+)
+def test_what_openai_can_say_survives_openai(prompt: Prompt, seed: int | None, schema: Any, detail: str) -> None:
+    shown = Message("user", (ImagePart(url="https://example.com/b.png", detail=detail),))
+    thought = Message("assistant", (ReasoningPart("hm"), TextPart("so")))
+    prompt = msgspec.structs.replace(
+        prompt,
+        messages=(*prompt.messages, shown, thought),
+        seed=seed,
+        json_schema=schema,
+        json_schema_name="answer" if schema else "",
+        json_schema_strict=True if schema else None,
+    )
+    assert through(OPENAI_CHAT, prompt) == (prompt, ())
+
+
+@given(prompt=prompts(), schema=st.none() | objects.filter(bool), top_k=st.none() | st.integers(1, 99))
+def test_what_anthropic_can_say_survives_anthropic(prompt: Prompt, schema: Any, top_k: int | None) -> None:
+    answered = ToolResultPart("t", (TextPart("x"), ImagePart(url="https://example.com/b.png")), is_error=True)
+    written = DocumentPart(media_type="text/plain", text="notes", title="Notes")
+    linked = DocumentPart(url="https://example.com/a.pdf")
+    prompt = msgspec.structs.replace(
+        prompt,
+        messages=(
+            *prompt.messages,
+            Message("user", (answered, written, linked)),
+            Message("assistant", (ReasoningPart("hm", "c2ln"), TextPart("so"))),
+        ),
+        json_schema=schema,
+        top_k=top_k,
+        reasoning_tokens=None if prompt.reasoning_effort == "none" else 2_000,
+    )
+    assert through(ANTHROPIC_MESSAGES, prompt) == (prompt, ())
+
+
+def test_our_output_limit_stands_under_the_providers_own_name() -> None:
+    edits = Edits("m", output_limit=9, output_limit_field="max_completion_tokens", stream=True, ask_usage=True)
+    body, _ = OPENAI_CHAT.write_request(Prompt((), max_output_tokens=5), edits)
+    assert msgspec.json.decode(body) == {
+        "model": "m",
+        "messages": [],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_completion_tokens": 9,
+    }
