@@ -62,7 +62,8 @@ class Freshness:
     async def _follow(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):  # wait_for can lose a cancellation (CPython issue 86296)
+                    await self._woken.wait()
             self._woken.clear()
             await self._ask()
 
