@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from tests import postgres
 
 from headgate.storage.postgres.database import Database
-from tests import postgres
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,6 +7,7 @@ controlling process stops it at the end, when all workers have gone.
 import fcntl
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -21,17 +22,35 @@ from headgate.storage.postgres.embedded import CLUSTER_NAME, EmbeddedPostgres, s
 
 RUN_DIRECTORY = "HEADGATE_TEST_RUN"
 TEMPLATE = "migrated"
+_PREFIX = "headgate-test-run-"
 _started: list[EmbeddedPostgres] = []  # keeps the server's owner alive, where this process is it
 
 
 def begin_run() -> None:
-    """Make the run's directory and tell the workers, which inherit the environment."""
-    os.environ[RUN_DIRECTORY] = tempfile.mkdtemp(prefix="headgate-tests-")
+    """Make the run's directory, tell the workers, which inherit the environment, and clear up after killed runs."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        if not _is_running(int(left.name.removeprefix(_PREFIX).partition("-")[0])):
+            _remove(left)
+    os.environ[RUN_DIRECTORY] = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a terminated run ends as an interrupted one
 
 
 def end_run() -> None:
     """Stop the run's server, whichever process started it, and remove its directory."""
-    directory = Path(os.environ.pop(RUN_DIRECTORY))
+    _remove(Path(os.environ.pop(RUN_DIRECTORY)))
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove(directory: Path) -> None:
     stop_orphan(directory / CLUSTER_NAME)
     shutil.rmtree(directory, ignore_errors=True)
 

@@ -64,7 +64,8 @@ def test_the_roles_own_nothing_and_cannot_bypass(owner):
         ).fetchone()
         assert attributes == (False,)
         owned = owner.execute(
-            "SELECT count(*) FROM pg_shdepend d JOIN pg_roles r ON refobjid = r.oid WHERE rolname = %s AND deptype = 'o'",
+            "SELECT count(*) FROM pg_shdepend d JOIN pg_roles r ON refobjid = r.oid "
+            "WHERE rolname = %s AND deptype = 'o'",
             (role,),
         ).fetchone()
         assert owned == (0,)

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from tests.postgres import fresh_database
 
 from headgate.storage.migrate import HEAD, MIGRATIONS, MigrationImpossible, current_revision, migrate
-from tests.postgres import fresh_database
 
 
 @pytest.fixture

@@ -115,34 +115,46 @@ def binaries_for(account: Account, installation: Path, shared: Path = SHARED_BIN
 
 
 def _runs(installation: Path, account: Account) -> bool:
-    try:
-        asked = subprocess.run(
-            [installation / "bin" / "postgres", "--version"],
-            cwd="/",
-            capture_output=True,
-            timeout=30,
-            **account.process_options(),
-        )
-    except OSError:
-        return False
-    return asked.returncode == 0
+    for program in ("postgres", "initdb"):
+        try:
+            asked = subprocess.run(
+                [installation / "bin" / program, "--version"],
+                cwd="/",
+                capture_output=True,
+                timeout=30,
+                **account.process_options(),
+            )
+        except OSError:
+            return False
+        if asked.returncode != 0:
+            return False
+    return True
 
 
 def _copied(installation: Path, shared: Path) -> Path:
-    """A copy of the installation that every user may read; made whole or not at all."""
+    """A copy of the installation that every user may read; made whole or not at all.
+
+    The wheel's shared libraries lie beside its package, where the binaries look for them, and are copied along.
+    """
+    site, package = installation.parent.parent, installation.parent.name
     copy = shared / f"postgres-{importlib.metadata.version(_WHEEL)}"
-    if copy.exists() or os.geteuid() != 0:
-        return copy
-    shared.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=shared) as partial:
-        made = Path(partial) / copy.name
-        shutil.copytree(installation, made, symlinks=True, ignore=shutil.ignore_patterns("include"))
-        for path in (made, *made.rglob("*")):
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-        try:
-            made.rename(copy)
-        except OSError:
-            if not copy.exists():  # else another start was first
-                raise
-    return copy
+    if not copy.exists() and os.geteuid() == 0:
+        shared.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=shared) as partial:
+            made = Path(partial) / copy.name
+            shutil.copytree(installation, made / installation.relative_to(site), symlinks=True)
+            if (libraries := site / f"{package}.libs").exists():
+                shutil.copytree(libraries, made / libraries.name, symlinks=True)
+            _let_everyone_read(made)
+            try:
+                made.rename(copy)
+            except OSError:
+                if not copy.exists():  # else another start was first
+                    raise
+    return copy / installation.relative_to(site)
+
+
+def _let_everyone_read(tree: Path) -> None:
+    for path in (tree, *tree.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

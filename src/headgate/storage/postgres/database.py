@@ -46,7 +46,8 @@ class Database:
         self._pool = self._new_pool()
         self._recovery: asyncio.Task[None] | None = None
         self._listener = Listener(url, self._lost)
-        self.available = False
+        self._closed = False
+        self.available = True
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -56,17 +57,14 @@ class Database:
             DatabaseAway: no connection within `TRANSACTION_TIMEOUT_S`.
         """
         database = cls(url)
-        try:
-            await database._pool.open(wait=True, timeout=TRANSACTION_TIMEOUT_S)
-        except PoolTimeout as error:
-            await database.close()
-            raise DatabaseAway("PostgreSQL cannot be reached") from error
-        database.available = True
+        if not await database._answers():
+            raise DatabaseAway("PostgreSQL cannot be reached")
+        await database._pool.open()
         return database
 
     async def close(self) -> None:
         """Stop listening and close all connections; transactions under way end with their connection."""
-        self.available = False
+        self._closed = True
         await self._listener.close()
         if self._recovery is not None:
             self._recovery.cancel()
@@ -96,8 +94,7 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, role: str, team: str, timeout_s: float) -> AsyncIterator[Connection]:
-        connection, watch = await self._begin(role, team, timeout_s)
-        pool = self._pool
+        pool, connection, watch = await self._begin(role, team, timeout_s)
         try:
             try:
                 yield connection
@@ -116,22 +113,23 @@ class Database:
             watch.cancel()
             await pool.putconn(connection)
 
-    async def _begin(self, role: str, team: str, timeout_s: float) -> tuple[Connection, asyncio.TimerHandle]:
-        """A connection in a transaction as `role`, with the timer that hangs up on it after `timeout_s`.
+    async def _begin(
+        self, role: str, team: str, timeout_s: float
+    ) -> tuple[AsyncConnectionPool[Connection], Connection, asyncio.TimerHandle]:
+        """A connection in a transaction as `role`, its pool, and the timer that hangs up on it after `timeout_s`.
 
         A connection that broke while it was idle is noticed here, and the transaction begun again on a new one.
         """
         settings = (role, team, str(int(timeout_s * 1000)))
         for _ in range(2):
-            if not self.available:
+            if not await self._stands():
                 break
             pool = self._pool
             try:
                 connection = await pool.getconn(timeout=ACQUIRE_TIMEOUT_S)
             except PoolTimeout as error:
                 raise DatabaseAway(f"no free connection to PostgreSQL within {ACQUIRE_TIMEOUT_S} s") from error
-            except psycopg.OperationalError:  # the pool was closed by a recovery
-                await self._recovered()
+            except psycopg.OperationalError:  # the pool was closed, by a recovery or for good
                 continue
             watch = asyncio.get_running_loop().call_later(timeout_s, _hang_up, connection)
             try:
@@ -142,9 +140,8 @@ class Database:
                 if not isinstance(error, psycopg.OperationalError):
                     raise
                 self._lost()
-                await self._recovered()
             else:
-                return connection, watch
+                return pool, connection, watch
         raise DatabaseAway("PostgreSQL is away")
 
     def _new_pool(self) -> AsyncConnectionPool[Connection]:
@@ -161,24 +158,27 @@ class Database:
         )
 
     def _lost(self) -> None:
-        """A connection broke: refuse until a new one stands."""
-        if self.available:
-            self.available = False
+        """A connection broke: find out whether PostgreSQL is still there."""
+        if not self._closed and (self._recovery is None or self._recovery.done()):
             self._recovery = asyncio.create_task(self._recover(), name="database recovery")
 
-    async def _recovered(self) -> None:
-        """Wait for a recovery under way, for at most `ACQUIRE_TIMEOUT_S`."""
-        if self._recovery is not None:
+    async def _stands(self) -> bool:
+        """Whether no recovery is under way; one that may be over in a moment is waited for."""
+        if self._recovery is None or self._recovery.done():
+            return True
+        if self.available:
             await asyncio.wait([self._recovery], timeout=ACQUIRE_TIMEOUT_S)
+        return self._recovery.done()
 
     async def _recover(self) -> None:
         """Try until PostgreSQL answers, then begin with a new pool: what the old one still holds is broken."""
-        while not await self._answers():  # noqa: ASYNC110 - what is waited for is another process
+        await self._pool.close(timeout=ACQUIRE_TIMEOUT_S)
+        while not await self._answers():
+            self.available = False
             await asyncio.sleep(RECOVERY_POLL_S)
-        old, self._pool = self._pool, self._new_pool()
+        self._pool = self._new_pool()
         await self._pool.open()
         self.available = True
-        await old.close(timeout=0)
 
     async def _answers(self) -> bool:
         try:
