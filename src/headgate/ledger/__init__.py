@@ -1,0 +1,1 @@
+"""What every model call cost: entries that are never changed, and the reports over them."""
