@@ -1,13 +1,13 @@
 """The whole configuration as one typed document, and its JSON Schema."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from pydantic import Field
 
 from headgate.bootstrap.config.server import JournalSection, ServerSection, StoreSection, TelemetrySection
 from headgate.bootstrap.config.serving import Chains, Models, PricesSection, Providers, UseCases
 from headgate.bootstrap.config.tenancy import BudgetsSection, DefaultsSection, TeamsSection
-from headgate.bootstrap.config.values import Section
+from headgate.bootstrap.config.values import Section, ShapeVersion
 
 ABSENT: Final = frozenset(
     {
@@ -41,7 +41,7 @@ ABSENT: Final = frozenset(
 class Document(Section):
     """headgate.yaml."""
 
-    version: Literal[1] = Field(description="The version of this shape: 1.")
+    version: ShapeVersion = Field(description="The version of this shape: 1.")
     store: StoreSection = Field(default_factory=StoreSection, description="Where state lives.")
     server: ServerSection = Field(
         default_factory=ServerSection, description="Where the server listens and what it accepts."

@@ -50,6 +50,7 @@ class Tree(msgspec.Struct):
     def mistake(self, path: Path, sentence: str, *, key: bool = False) -> None:
         """Note a mistake about the value (or the key) at `path`."""
         span = self.at(path, key=key)
+        sentence = _LOOKS_SECRET.sub("***", sentence)
         self.mistakes.append(Mistake(span.line, span.column, sentence, span.width))
 
 
@@ -171,7 +172,7 @@ class _Reading:
         if tag == "float":
             return float(text)
         if any(not character.isprintable() and character not in "\n\t" for character in text):
-            self._tree.mistake(path, "the text holds control characters")
+            self._tree.mistake(path, "the text holds characters that cannot be seen")
         if tag != "str":
             self._tree.mistake(path, f"the tag '{node.tag}' is not used here")
         if _LOOKS_SECRET.search(text):

@@ -31,6 +31,12 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
+def _shape_version(value: object) -> int:
+    if value is True or value != 1 or not isinstance(value, int):
+        raise ValueError("the version of this shape is 1; write version: 1")
+    return value
+
+
 def _text(value: object, example: str) -> str:
     if isinstance(value, str):
         return value
@@ -182,6 +188,7 @@ _BUDGET: Final = {"type": "string", "pattern": r"^\d+(\.\d{1,9})? *USD */ *(day|
 _RATE: Final = {"type": "string", "pattern": r"^\d+(\.\d+)?[kM]? */ *min(ute)?$", "examples": ["100/min", "400k/min"]}
 _REFERENCE: Final = r"^\$\{(env|file):[^{}]+\}$"
 
+ShapeVersion = Annotated[int, PlainValidator(_shape_version), WithJsonSchema({"const": 1})]
 Duration = Annotated[int, *_plain(_duration, r"^\d+(\.\d+)? *(ms|s|m|min|h|d)$", "300ms", "30s", "5m")]
 Size = Annotated[int, *_plain(_size, r"^\d+(\.\d+)? *(B|kB|MB|GB|KiB|MiB|GiB)$", "64KiB", "10MB")]
 Count = Annotated[int, *_choice(_count, _UNSIGNED, _COUNTED)]
