@@ -77,12 +77,16 @@ class Leases:
         database: where leases come from.
         incarnation: the journal's incarnation (a UUID), already registered there.
         clock: for periods, and for the pause while PostgreSQL is away.
+        recall_wait_s: how long a call waits for other workers, in seconds.
     """
 
-    def __init__(self, database: Transactions, incarnation: str, clock: Clock) -> None:
+    def __init__(
+        self, database: Transactions, incarnation: str, clock: Clock, *, recall_wait_s: float = RECALL_WAIT_S
+    ) -> None:
         self._database = database
         self._incarnation = incarnation
         self._clock = clock
+        self._recall_wait_s = recall_wait_s
         self._accounts: dict[AccountKey, Account] = {}
         self._waits: list[_Wait] = []
         self._patient: list[_Wait] = []
@@ -91,6 +95,8 @@ class Leases:
         self._recall: asyncio.TimerHandle | None = None
         self._away_until_ns = 0
         self._excess = 0
+        self.trips = 0
+        """Transactions made so far."""
 
     def account(self, key: AccountKey, end_ms: int, team: int, allowance: Allowance, cap: int) -> Account:
         """The account of `key`, under the cap `cap` (nano-USD) from now on."""
@@ -166,6 +172,7 @@ class Leases:
 
     async def close(self) -> None:
         """Give back everything that is not held."""
+        await self._finish()  # what a trip under way brings is given back too
         for account in self._accounts.values():
             if account.free > 0:
                 self._giving[account] = False
@@ -187,7 +194,7 @@ class Leases:
         return self._clock.monotonic_ns() < self._away_until_ns
 
     async def _finish(self) -> None:
-        """Make the trip that is due, and wait for its end."""
+        """Make the trip that is due, if one is, and wait for its end."""
         if self._giving:
             self._set_out()
         while self._trip is not None:
@@ -227,6 +234,7 @@ class Leases:
             account.granted -= ask.give  # from here on nobody holds it
         committing = False
         try:
+            self.trips += 1
             async with self._database.system() as connection:
                 new = [account for account in asks if not account.id]
                 ids = {account: account.id for account in asks}
@@ -266,7 +274,7 @@ class Leases:
             wait.recalled = True
             self._patient.append(wait)
             if self._recall is None:
-                self._recall = asyncio.get_running_loop().call_later(RECALL_WAIT_S, self._resume)
+                self._recall = asyncio.get_running_loop().call_later(self._recall_wait_s, self._resume)
 
     def _resume(self) -> None:
         """Ask again for those who waited for other workers."""
