@@ -79,7 +79,7 @@ def caller(row: KeyRow, project: ScopeRow | None, user: ScopeRow | None, default
     of_project = scope(ScopeKind.PROJECT, project, owner) if project else None
     of_team = None
     if row.team_key is not None and row.team is not None:
-        team = ScopeRow(row.team_key, row.team, row.team_budgets or (), row.team_limits or UNLIMITED)
+        team = ScopeRow(row.team_key, row.team, row.team_budgets, row.team_limits)
         of_team = scope(ScopeKind.TEAM, team, owner, defaults.team).allowance
     key = ScopeRow(row.virtual_key, row.id, row.budgets, row.limits)
     found = Caller(
@@ -102,9 +102,9 @@ def caller(row: KeyRow, project: ScopeRow | None, user: ScopeRow | None, default
 
 
 def scope(kind: ScopeKind, row: ScopeRow, owner: str, defaults: ScopeDefaults = NO_DEFAULTS) -> Scope:
-    """A scope from its row; it has an allowance where it, or else `defaults`, sets a limit or a budget."""
-    budgets = row.budgets or defaults.budgets
-    limits = defaults.limits if row.limits == UNLIMITED else row.limits
+    """A scope from its row; what it says nothing about is said by `defaults`."""
+    budgets = defaults.budgets if row.budgets is None else row.budgets
+    limits = defaults.limits if row.limits is None else row.limits
     allowance = None
     if budgets or limits != UNLIMITED:
         allowance = Allowance(kind=kind, key=row.key, name=row.id, limits=limits, budgets=budgets, owner=owner)

@@ -6,12 +6,11 @@ from typing import Final
 
 import msgspec
 
-from headgate.domain.policy import TeamSettings
 from headgate.domain.principal import Principal, Role
 from headgate.domain.refusal import Refusal
 from headgate.identity import keys, roles, store
-from headgate.identity.founding import ENVIRONMENT_KEY, STORE
-from headgate.identity.store import Page, PartRow, TeamRow, Terms, VirtualKeyRow
+from headgate.identity.founding import ENVIRONMENT_KEY
+from headgate.identity.store import STORE, Page, PartRow, TeamRow, TeamTerms, Terms, VirtualKeyRow
 from headgate.journal.records import Admin
 from headgate.kit.clock import Clock
 from headgate.kit.ids import random_base62
@@ -54,7 +53,7 @@ class Directory:
         self._clock = clock
         self._append = append
 
-    async def create_team(self, actor: Actor, new: TeamSettings) -> TeamRow:
+    async def create_team(self, actor: Actor, new: TeamTerms) -> TeamRow:
         """Make a team with its project `default`; `conflict` where its id is taken, saying by which file and line."""
         roles.reach(actor.principal, "create_team")
         async with self._database.system() as connection:

@@ -6,16 +6,15 @@ from typing import Final
 import msgspec
 
 from headgate.domain.policy import TeamSettings
-from headgate.domain.principal import Limits, Role
+from headgate.domain.principal import Role
 from headgate.identity import keys, store
+from headgate.identity.store import STORE, TeamTerms
 from headgate.journal.records import Admin
 from headgate.kit.clock import Clock
 from headgate.kit.ids import random_base62, uuid7
 from headgate.storage.postgres.connecting import Connection
 from headgate.storage.postgres.database import Database
 
-STORE: Final = "store"
-"""The origin of a team that no file names."""
 DEFAULT_TEAM: Final = "default"
 ENVIRONMENT_KEY: Final = "key_environment"
 """The id of the platform-admin key that HEADGATE_ADMIN_KEY sets."""
@@ -64,7 +63,7 @@ async def ensure_defaults(
         held = await store.roles_held(connection)
         development = None
         if await store.find_team(connection, DEFAULT_TEAM) is None:
-            await store.add_team(connection, TeamSettings(DEFAULT_TEAM, "", (), Limits(), None, STORE))
+            await store.add_team(connection, TeamTerms(DEFAULT_TEAM))
         if not held:
             team = await store.find_team(connection, DEFAULT_TEAM)
             assert team is not None, "it was just made"
@@ -94,13 +93,13 @@ async def sync_teams(
     Raises:
         DatabaseAway: nothing was changed.
     """
-    wanted = {team.id: team for team in teams}
+    wanted = {team.id: TeamTerms(**msgspec.structs.asdict(team)) for team in teams}
     created: list[str] = []
     changed: list[str] = []
     async with database.system() as connection:
         await store.alone(connection)
         present = {row.id: row for row in await store.teams(connection, store.Page(limit=_ALL))}
-        for team in teams:
+        for team in wanted.values():
             row = present.get(team.id)
             if row is None:
                 await store.add_team(connection, team)
@@ -119,8 +118,8 @@ async def sync_teams(
     return Synced(tuple(created), tuple(changed), tuple(released))
 
 
-def _settings(row: store.TeamRow) -> TeamSettings:
-    return TeamSettings(row.id, row.owner, row.budgets, row.limits, row.use_cases, row.origin)
+def _settings(row: store.TeamRow) -> TeamTerms:
+    return TeamTerms(row.id, row.owner, row.budgets, row.limits, row.use_cases, row.origin)
 
 
 def _check_given(admin_key: str) -> None:

@@ -7,12 +7,13 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from headgate.domain.money import Budget
-from headgate.domain.policy import TeamSettings
 from headgate.domain.principal import Limits, Role
 from headgate.storage.postgres.connecting import Connection
 from headgate.storage.postgres.rows import struct_row
 
 CHANNEL: Final = "headgate_identity"
+STORE: Final = "store"
+"""The origin of a team that no file names."""
 DEFAULT_PROJECT: Final = "default"
 """The project that every team has; keys and calls that name none use it."""
 MAX_USERS_OF_TEAM: Final = 100_000
@@ -26,8 +27,8 @@ class KeyRow(msgspec.Struct, frozen=True):
     id: str
     role: Role
     prefix: str
-    budgets: tuple[Budget, ...]
-    limits: Limits
+    budgets: tuple[Budget, ...] | None
+    limits: Limits | None
     expires_at: datetime | None
     previous: bool
     """Whether the hash is the one before the last rotation."""
@@ -47,8 +48,8 @@ class ScopeRow(msgspec.Struct, frozen=True):
 
     key: int
     id: str
-    budgets: tuple[Budget, ...]
-    limits: Limits
+    budgets: tuple[Budget, ...] | None
+    limits: Limits | None
     use_case: str | None = None
 
 
@@ -100,7 +101,7 @@ async def find_user(connection: Connection, team_key: int, user: str) -> ScopeRo
             return found
         await cursor.execute(
             """
-            INSERT INTO users (team_key, id) SELECT %(team)s, %(user)s
+            INSERT INTO users (team_key, id, budgets, limits) SELECT %(team)s, %(user)s, 'null', 'null'
             WHERE (SELECT count(*) FROM (SELECT FROM users WHERE team_key = %(team)s LIMIT %(most)s) counted) < %(most)s
             ON CONFLICT DO NOTHING
             """,
@@ -116,8 +117,8 @@ class TeamRow(msgspec.Struct, frozen=True):
     team_key: int
     id: str
     owner: str
-    budgets: tuple[Budget, ...]
-    limits: Limits
+    budgets: tuple[Budget, ...] | None
+    limits: Limits | None
     use_cases: tuple[str, ...] | None
     origin: str
     created_at: datetime
@@ -129,8 +130,8 @@ class PartRow(msgspec.Struct, frozen=True):
     key: int
     team: str
     id: str
-    budgets: tuple[Budget, ...]
-    limits: Limits
+    budgets: tuple[Budget, ...] | None
+    limits: Limits | None
     use_case: str | None
     created_at: datetime
 
@@ -146,8 +147,8 @@ class VirtualKeyRow(msgspec.Struct, frozen=True):
     team: str | None
     project: str | None
     user: str | None
-    budgets: tuple[Budget, ...]
-    limits: Limits
+    budgets: tuple[Budget, ...] | None
+    limits: Limits | None
     expires_at: datetime | None
     revoked_at: datetime | None
     created_at: datetime
@@ -162,11 +163,22 @@ class Page(msgspec.Struct, frozen=True):
     limit: int = 100
 
 
-class Terms(msgspec.Struct, frozen=True):
-    """The budgets, limits and use case of a project or a user."""
+class TeamTerms(msgspec.Struct, frozen=True):
+    """What a team shall be; None for budgets or limits leaves them to the configuration's defaults."""
 
-    budgets: tuple[Budget, ...] = ()
-    limits: Limits = Limits()
+    id: str
+    owner: str = ""
+    budgets: tuple[Budget, ...] | None = None
+    limits: Limits | None = None
+    use_cases: tuple[str, ...] | None = None
+    origin: str = STORE
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """The budgets, limits and use case of a project or a user; None leaves them to the configuration's defaults."""
+
+    budgets: tuple[Budget, ...] | None = None
+    limits: Limits | None = None
     use_case: str | None = None
 
 
@@ -208,7 +220,7 @@ async def find_team(connection: Connection, team: str) -> TeamRow | None:
     return found[0] if found else None
 
 
-async def add_team(connection: Connection, row: TeamSettings) -> TeamRow | None:
+async def add_team(connection: Connection, row: TeamTerms) -> TeamRow | None:
     """Store a new team with its project `default`; None where its id is taken."""
     cursor = await connection.execute(
         """
@@ -225,7 +237,7 @@ async def add_team(connection: Connection, row: TeamSettings) -> TeamRow | None:
     return await find_team(connection, row.id)
 
 
-async def change_team(connection: Connection, row: TeamSettings) -> None:
+async def change_team(connection: Connection, row: TeamTerms) -> None:
     """Give a team other settings."""
     await connection.execute(
         """
@@ -318,8 +330,9 @@ async def add_key(connection: Connection, row: NewKeyRow) -> None:
     """Store a new key."""
     await connection.execute(
         """
-        INSERT INTO virtual_keys (id, role, prefix, hash, team_key, project_key, user_key, expires_at)
-        VALUES (%(id)s, %(role)s, %(prefix)s, %(hash)s, %(team_key)s, %(project_key)s, %(user_key)s, %(expires_at)s)
+        INSERT INTO virtual_keys (id, role, prefix, hash, team_key, project_key, user_key, expires_at, budgets, limits)
+        VALUES (%(id)s, %(role)s, %(prefix)s, %(hash)s, %(team_key)s, %(project_key)s, %(user_key)s, %(expires_at)s,
+                'null', 'null')
         """,
         msgspec.structs.asdict(row),
     )
@@ -357,11 +370,12 @@ async def roles_held(connection: Connection) -> set[str]:
     return {row[0] for row in await cursor.fetchall()}
 
 
-def _json(value: tuple[Budget, ...] | Limits) -> Jsonb:
+def _json(value: tuple[Budget, ...] | Limits | None) -> Jsonb:
+    """A column's value; JSON's null says nothing, where an empty list says that there is no budget."""
     return Jsonb(msgspec.to_builtins(value))
 
 
-def _team_columns(row: TeamSettings) -> dict[str, Any]:
+def _team_columns(row: TeamTerms) -> dict[str, Any]:
     return {
         "id": row.id,
         "owner": row.owner,

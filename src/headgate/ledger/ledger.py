@@ -121,7 +121,7 @@ class Ledger:
             DatabaseAway: the books cannot be read.
         """
         payer = await self._payer(team)
-        budgets = payer.budgets or self._team_defaults.budgets
+        budgets = self._team_defaults.budgets if payer.budgets is None else payer.budgets
         budget = next((budget for budget in budgets if budget.period == "month"), next(iter(budgets), None))
         now = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
         start, end = _period(now, budget)

@@ -142,7 +142,8 @@ class Payer(msgspec.Struct, frozen=True):
     """A team as far as a report needs it."""
 
     team_key: int
-    budgets: tuple[Budget, ...]
+    budgets: tuple[Budget, ...] | None
+    """None leaves them to the configuration's default for teams."""
 
 
 class Sum(msgspec.Struct, frozen=True):

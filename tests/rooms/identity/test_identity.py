@@ -16,7 +16,7 @@ from headgate.identity import keys
 from headgate.identity.directory import NewVirtualKey
 from headgate.identity.freshness import IdentityState
 from headgate.identity.identity import Identity
-from headgate.identity.store import Page, Terms
+from headgate.identity.store import Page, TeamTerms, Terms
 from headgate.kit.clock import ManualClock, SystemClock
 from headgate.storage.postgres.database import Database
 
@@ -204,6 +204,15 @@ async def test_a_team_without_terms_of_its_own_has_the_configurations_defaults(r
     )
 
 
+async def test_a_team_that_shall_have_no_budget_has_none_whatever_the_defaults_say(room: Identity) -> None:
+    file_team = TeamSettings("alpha", "", (), Limits(), None, "headgate.yaml:31")
+    await room.apply(Settings((file_team,), ScopeDefaults((Budget(9, "day"),)), ScopeDefaults()))
+    await room.directory.create_team(actor(), TeamTerms("beta", budgets=(), limits=Limits()))
+    for team in ("alpha", "beta"):
+        _, text = await room.directory.create_key(actor(), NewVirtualKey(team=team))
+        assert (await room.authenticate(call(text))).allowances == ()
+
+
 async def test_acts_are_journalled_without_the_names_of_users(database: Database) -> None:
     acts: list[str] = []
     room = Identity(database, SystemClock(), lambda act: acts.append(f"{act.actor_key} {act.action} {act.resource}"))
@@ -217,7 +226,7 @@ async def test_an_act_that_cannot_be_journalled_is_not_done(database: Database) 
         raise Refusal("journal_unavailable", "The disk is full.")
 
     room = Identity(database, SystemClock(), full)
-    team = TeamSettings("alpha", "", (), Limits(), None, "store")
+    team = TeamTerms("alpha")
     with pytest.raises(Refusal, match="disk"):
         await room.directory.create_team(actor(), team)
     assert await room.directory.list_teams(actor(), Page()) == []

@@ -5,11 +5,12 @@ from typing import NamedTuple
 import pytest
 
 from headgate.domain.money import Budget
-from headgate.domain.policy import ScopeDefaults, Settings, TeamSettings
-from headgate.domain.principal import Limits, Principal, Role, Subject
+from headgate.domain.policy import ScopeDefaults, Settings
+from headgate.domain.principal import Principal, Role, Subject
 from headgate.domain.refusal import Refusal
 from headgate.domain.usage import Usage
 from headgate.identity.directory import Actor, Directory
+from headgate.identity.store import TeamTerms
 from headgate.journal.records import AttemptClose
 from headgate.kit.clock import ManualClock
 from headgate.kit.ids import uuid7
@@ -35,8 +36,8 @@ async def house(database: Database) -> House:
     directory = Directory(database, clock, lambda act: None)
     budgets = (Budget(2_000, "day"), Budget(10_000, "month"))
     for team in (
-        TeamSettings("alpha", "", budgets, Limits(), None, "store"),
-        TeamSettings("beta", "", (), Limits(), None, "store"),
+        TeamTerms("alpha", budgets=budgets),
+        TeamTerms("beta"),
     ):
         await directory.create_team(Actor(ADMIN, uuid7(0)), team)
     return House(Ledger(database, clock), database, clock)
