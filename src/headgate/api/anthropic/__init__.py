@@ -1,0 +1,1 @@
+"""The Anthropic surface: messages and their count of tokens."""

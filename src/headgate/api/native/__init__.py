@@ -1,0 +1,1 @@
+"""The native surface: answers and cost reports."""

@@ -1,0 +1,1 @@
+"""The OpenAI surface: chat completions and the list of models."""

@@ -1,0 +1,199 @@
+"""The one way in which a call is served over HTTP, whatever the surface, streamed or whole."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from headgate.api.exchange import Exchange
+from headgate.api.front import Front
+from headgate.api.heads import answer_head, cost_header, refusal_head
+from headgate.api.surface import Surface
+from headgate.domain.answer import Answer, Books
+from headgate.domain.call import Call, Request, WireFormat
+from headgate.domain.event import Event, EventKind
+from headgate.domain.refusal import CODES, Refusal
+from headgate.lifecycle import answering
+
+PRIORITIES: Final = ("interactive", "batch", "background")
+_CREDENTIALS: Final = ("x-api-key", "api-key", "x-goog-api-key")
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+async def serve(front: Front, surface: Surface, exchange: Exchange) -> None:
+    """Answer one call; a caller who hangs up ends it."""
+    try:
+        raw = await exchange.body(front.max_body_bytes)
+    except Refusal as refusal:
+        await _refuse(surface, exchange, refusal)
+        return
+    call = read_call(surface, exchange, raw)
+    serving = asyncio.current_task()
+    assert serving is not None, "a surface is served by a task"
+    watch = asyncio.create_task(_watch(exchange, serving))
+    try:
+        await _answer(front, surface, exchange, call)
+    except asyncio.CancelledError:
+        if not exchange.left or serving.uncancel():
+            raise
+    finally:
+        watch.cancel()
+
+
+def read_call(surface: Surface, exchange: Exchange, raw: bytes) -> Call:
+    """The call in an exchange whose body is `raw`; a body that cannot be read becomes the refusal that says why."""
+    headers = exchange.headers
+    body: Request | Refusal
+    use_case = pipeline = team = None
+    try:
+        _check(headers, surface.wire)
+        body, use_case, pipeline, team = surface.read(raw, headers)
+    except Refusal as refusal:
+        body = refusal
+    return Call(
+        request_id=exchange.request_id,
+        wire=surface.wire,
+        path=exchange.path,
+        at_ms=exchange.at_ms,
+        received_ns=exchange.received_ns,
+        source=exchange.source,
+        credential=credential(headers),
+        body=body,
+        use_case=headers.get("x-headgate-use-case") or use_case,
+        pipeline=headers.get("x-headgate-pipeline") or pipeline,
+        project=headers.get("x-headgate-project"),
+        user=headers.get("x-headgate-user"),
+        team=team,
+        priority=headers.get("x-headgate-priority", PRIORITIES[0]),
+        method=exchange.method,
+    )
+
+
+def credential(headers: Mapping[str, str]) -> str | None:
+    """The key or token that a request carries, from the first header that has one."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if token and scheme.lower() == "bearer":
+        return token.strip()
+    for name in _CREDENTIALS:
+        if name in headers:
+            return headers[name]
+    return None
+
+
+async def _watch(exchange: Exchange, serving: "asyncio.Task[None]") -> None:
+    await exchange.caller_left()
+    if not exchange.ended:
+        exchange.left = True
+        serving.cancel()
+
+
+async def _answer(front: Front, surface: Surface, exchange: Exchange, call: Call) -> None:
+    try:
+        async with answering(front.platform, call) as answer:
+            assert isinstance(call.body, Request), "a call that is answered was understood"
+            assert answer.books is not None, "an answer enters the spine's last step with its books"
+            if call.body.stream:
+                await _send_stream(front, surface, exchange, (call, answer, answer.books))
+            else:
+                await _send_whole(front, surface, exchange, (call, answer, answer.books))
+    except Refusal as refusal:
+        await _refuse(surface, exchange, refusal)
+    except Exception:
+        _LOGGER.exception("request %s failed by our own mistake", exchange.request_id)
+        await _refuse(surface, exchange, internal_error())
+
+
+async def _send_whole(front: Front, surface: Surface, exchange: Exchange, opened: tuple[Call, Answer, Books]) -> None:
+    call, answer, books = opened
+    events = [event async for event in answer.events]
+    for event in events:
+        if event.kind is EventKind.FAILED:
+            raise _failure(event)
+    if answer.whole and answer.wire is call.wire:
+        body = b"".join([event.raw for event in events])
+    else:
+        body = surface.write_whole(call, answer, events)
+    front.observation.answered(call, books.own_ns(), books.elapsed_ns())
+    head = answer_head(answer, books)
+    head.append(cost_header(books))
+    head += surface.rate_headers(books.windows, exchange.at_ms)
+    await exchange.respond(200, body, head)
+
+
+async def _send_stream(front: Front, surface: Surface, exchange: Exchange, opened: tuple[Call, Answer, Books]) -> None:
+    call, answer, books = opened
+    writer = None if answer.wire is call.wire and not answer.whole else surface.stream_writer(call, answer)
+    begun = False
+    async for event in answer.events:
+        failed = event.kind is EventKind.FAILED
+        if not begun:
+            if failed:
+                raise _failure(event)
+            front.observation.answered(call, books.own_ns(), books.elapsed_ns())
+            rates = surface.rate_headers(books.windows, exchange.at_ms)
+            await exchange.begin_stream(answer_head(answer, books) + rates)
+            begun = True
+        elif failed:
+            frame = event.raw if writer is None else b""
+            await exchange.end_stream(frame or surface.error_frame(_failure(event), call.request_id))
+            return
+        data = event.raw if writer is None else writer.write(event)
+        if data:
+            await exchange.write(data)
+    if not begun:
+        raise Refusal("provider_error", "The provider's answer holds nothing; try again.")
+    await exchange.end_stream(b"" if writer is None else writer.end())
+
+
+async def _refuse(surface: Surface, exchange: Exchange, refusal: Refusal) -> None:
+    """Say why a call is not served: as a status, or, once a stream has begun, as its last event."""
+    if exchange.ended:
+        return
+    if exchange.begun:
+        await exchange.end_stream(surface.error_frame(refusal, exchange.request_id))
+    elif refusal.raw and refusal.raw_wire == surface.wire:
+        status = refusal.raw_status
+        await exchange.respond(status, refusal.raw, refusal_head(refusal, status))
+    else:
+        status = surface.status(refusal)
+        await exchange.respond(status, surface.error_body(refusal, exchange.request_id), refusal_head(refusal, status))
+
+
+def internal_error() -> Refusal:
+    """What a caller is told of a mistake of ours; the log has the rest."""
+    return Refusal("internal_error", "Headgate made a mistake; try again, and tell your platform team the request id.")
+
+
+def _failure(event: Event) -> Refusal:
+    return Refusal(
+        event.name if event.name in CODES else "provider_error", event.text or "The provider broke off its answer."
+    )
+
+
+def _check(headers: Mapping[str, str], wire: WireFormat) -> None:
+    """Refuse what a header asks for and nobody would do.
+
+    Raises:
+        Refusal: `invalid_request`; on the native surface `invalid_parameter` for a value out of range.
+    """
+    if "idempotency-key" in headers:
+        raise Refusal(
+            "invalid_request",
+            "Idempotency keys are not kept by this version, so a repeated call would be charged again; "
+            "leave the header Idempotency-Key out.",
+            param="Idempotency-Key",
+        )
+    out_of_range = "invalid_parameter" if wire is WireFormat.NATIVE else "invalid_request"
+    priority = headers.get("x-headgate-priority")
+    if priority is not None and priority not in PRIORITIES:
+        raise Refusal(
+            out_of_range,
+            f"There is no priority '{priority}'; choose one of {', '.join(PRIORITIES)}.",
+            param="X-Headgate-Priority",
+        )
+    if headers.get("x-headgate-cache") == "only":
+        raise Refusal(
+            out_of_range,
+            "This version has no cache that could answer; leave X-Headgate-Cache out.",
+            param="X-Headgate-Cache",
+        )

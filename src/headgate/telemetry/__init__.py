@@ -1,0 +1,1 @@
+"""What the platform tells its operators: log lines and metrics."""
