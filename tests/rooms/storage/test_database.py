@@ -194,7 +194,7 @@ async def test_an_absent_server_is_refused_at_once_and_found_again_by_itself(tmp
         async with asyncio.timeout(10):
             await reconnected.wait()
             while not database.available:  # noqa: ASYNC110 - the recovery is a task of its own
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
         assert await _one(database) == 1
         await database.close()
     finally:

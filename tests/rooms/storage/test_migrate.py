@@ -8,9 +8,12 @@ import psycopg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from psycopg.conninfo import make_conninfo
 from tests.postgres import fresh_database
 
 from headgate.storage.migrate import HEAD, MIGRATIONS, MigrationImpossible, current_revision, migrate
+from headgate.storage.postgres.database import Database
+from headgate.storage.postgres.embedded import EmbeddedPostgres
 
 
 @pytest.fixture
@@ -85,3 +88,25 @@ async def test_a_new_user_leaves_the_version_as_it_is(database):
         before = await (await connection.execute("SELECT version FROM identity_version")).fetchone()
         await connection.execute("INSERT INTO users (team_key, id) SELECT team_key, 'ada' FROM teams")
         assert await (await connection.execute("SELECT version FROM identity_version")).fetchone() == before
+
+
+async def test_an_owner_who_is_no_superuser_may_bring_its_own_database(tmp_path):
+    server = EmbeddedPostgres(tmp_path)
+    try:
+        administrator_url = server.start()
+        with psycopg.connect(administrator_url, autocommit=True) as administrator:
+            administrator.execute("CREATE ROLE landlord LOGIN CREATEROLE")
+            administrator.execute("CREATE DATABASE given OWNER landlord")
+        url = make_conninfo(administrator_url, user="landlord", dbname="given")
+        migrate(url)
+        database = await Database.open(url)
+        async with database.system() as connection:
+            cursor = await connection.execute("INSERT INTO teams (id) VALUES ('alpha'), ('beta') RETURNING team_key")
+            teams = await cursor.fetchall()
+        async with database.team(teams[0][0]) as connection:
+            assert await (await connection.execute("SELECT team_key FROM teams")).fetchall() == teams[:1]
+        await database.close()
+        with psycopg.connect(url) as owner:
+            assert owner.execute("SELECT * FROM teams").fetchall() == []
+    finally:
+        server.stop()
