@@ -57,13 +57,17 @@ class _Row:
         return MINUTE_NS * tokens // limit if tokens < limit else MINUTE_NS
 
 
+_Moved = tuple[_Row, int, int]
+"""A scope's state, and when its requests and its tokens would be wholly free with one call more."""
+
+
 class Taken:
     """A call under way, as its scopes count it."""
 
-    __slots__ = ("at_ns", "open", "requests_room", "rows", "tokens", "tokens_room")
+    __slots__ = ("at_ns", "moved", "open", "requests_room", "tokens", "tokens_room")
 
-    def __init__(self, rows: list[_Row], tokens: int, at_ns: int) -> None:
-        self.rows = rows
+    def __init__(self, moved: list[_Moved], tokens: int, at_ns: int) -> None:
+        self.moved = moved
         self.tokens = tokens
         self.at_ns = at_ns
         self.open = True
@@ -95,7 +99,7 @@ class MemoryCounters:
         """
         now = self._clock.monotonic_ns()
         latest = now + MINUTE_NS
-        moved: list[tuple[_Row, int, int]] = []
+        moved: list[_Moved] = []
         fits = True
         for scope in scopes:
             row = self._rows.get(scope.key)
@@ -112,7 +116,7 @@ class MemoryCounters:
             moved.append((row, requests_ns, tokens_ns))
         if not fits:
             return _longest(moved, now)
-        taken = Taken([row for row, _, _ in moved], tokens, now)
+        taken = Taken(moved, tokens, now)
         tightest_requests = tightest_tokens = -1
         for row, requests_ns, tokens_ns in moved:
             row.active += 1
@@ -139,7 +143,7 @@ class MemoryCounters:
         taken.open = False
         more = tokens - taken.tokens
         now = self._clock.monotonic_ns()
-        for row in taken.rows:
+        for row, _, _ in taken.moved:
             row.active -= 1
             limit = row.tokens
             if not limit:
@@ -156,7 +160,7 @@ class MemoryCounters:
         if not taken.open:
             return
         elapsed_ns = self._clock.monotonic_ns() - taken.at_ns
-        for row in taken.rows:
+        for row, _, _ in taken.moved:
             row.requests_free_ns -= _returned(row.request_ns, 0, elapsed_ns)
         self.close(taken, 0)
 
@@ -168,7 +172,7 @@ class MemoryCounters:
                 self._rows[oldest] = row
 
 
-def _longest(moved: Sequence[tuple[_Row, int, int]], now: int) -> Full:
+def _longest(moved: Sequence[_Moved], now: int) -> Full:
     """The limit that keeps the call waiting longest."""
     found: list[Full] = []
     latest = now + MINUTE_NS
