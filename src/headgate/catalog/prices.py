@@ -36,12 +36,14 @@ def known_model(kind: str, base_url: str, model_id: str) -> KnownModel:
     """
     if kind == "demo":
         return KnownModel(price=DEMO_PRICE, context_tokens=None)
-    provider = _PROVIDER_OF_KIND.get(kind)
+    snapshot, provider_id = get_snapshot(), _PROVIDER_OF_KIND.get(kind)
     try:
-        _, model = get_snapshot().find_provider_model(model_id, None, provider, None if provider else base_url)
+        # Asked for the provider alone: what it remembers of models grows with every name that a caller makes up.
+        provider = snapshot.find_provider(None, provider_id, None if provider_id else base_url)
     except LookupError:
         return UNKNOWN
-    return KnownModel(price=_price(model), context_tokens=model.context_window)
+    model = provider.find_model(model_id, all_providers=snapshot.providers)
+    return UNKNOWN if model is None else KnownModel(price=_price(model), context_tokens=model.context_window)
 
 
 def _price(model: ModelInfo) -> Price | None:

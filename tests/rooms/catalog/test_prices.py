@@ -1,5 +1,7 @@
 """What is known of a model without the configuration: its price and its context."""
 
+from genai_prices.data_snapshot import get_snapshot
+
 from headgate.catalog.prices import UNKNOWN, known_model
 from headgate.domain.money import Price
 
@@ -16,6 +18,20 @@ def test_a_known_model_has_its_prices_and_context() -> None:
 
 def test_an_unknown_model_is_not_priced_like_one_of_a_similar_name() -> None:
     assert known_model("openai", "https://api.openai.com/v1", "gpt-4o-nonsense") == UNKNOWN
+
+
+def test_names_that_callers_make_up_are_not_kept() -> None:
+    snapshot = get_snapshot()
+    known_model("openai", "https://api.openai.com/v1", "gpt-4o")
+
+    def remembered() -> int:
+        return len(snapshot._lookup_cache) + len(snapshot._provider_cache) + len(snapshot._provider_misses)
+
+    before = remembered()
+    for number in range(100):
+        known_model("openai", "https://api.openai.com/v1", f"gpt-4o-made-up-{number}")
+        known_model("openai-like", "http://127.0.0.1:8000/v1", f"made-up-{number}")
+    assert remembered() <= before + 1, "one for the address, none for the names"
 
 
 def test_a_server_of_our_own_is_not_known() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from pathlib import Path
 
 import msgspec
@@ -164,6 +165,7 @@ def test_an_alias_that_holds_itself_is_refused() -> None:
     ("raw", "sentence"),
     [
         (b"", "the key 'version' is missing; write version: 1"),
+        (b"~", "the key 'version' is missing; write version: 1"),
         (b"\xff\xfe", "not UTF-8"),
         (b"a\x00: 1", "a control character"),
         (b"version: true", "the version of this shape is 1"),
@@ -189,6 +191,36 @@ def test_a_file_that_is_not_there_is_refused_with_its_name(tmp_path: Path) -> No
 def test_any_bytes_are_a_configuration_or_refused(raw: bytes) -> None:
     with contextlib.suppress(ConfigurationRefused):
         parse(raw, "headgate.yaml", {})
+
+
+PIECES = re.split(r"([\s{}\[\],:]+)", FULL)
+SLIPS = (
+    "~",
+    "{}",
+    "[]",
+    "[1]",
+    "{a: b}",
+    "'*'",
+    '""',
+    "-1",
+    "1e999",
+    "true",
+    "none",
+    "auto",
+    "9" * 60,
+    "&a [*a]",
+    "!x y",
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(range(0, len(PIECES), 2)), st.sampled_from(SLIPS)), max_size=4))
+@settings(max_examples=150, deadline=None)
+def test_any_slip_in_a_right_file_is_refused_or_taken_and_never_breaks_the_check(slips: list[tuple[int, str]]) -> None:
+    pieces = list(PIECES)
+    for index, slip in slips:
+        pieces[index] = slip
+    with contextlib.suppress(ConfigurationRefused):
+        parse("".join(pieces).encode(), "headgate.yaml", {"KEY": "k", "DATABASE": "d"})
 
 
 def _without_descriptions(node: object, path: str = "") -> list[str]:

@@ -119,7 +119,7 @@ def _is_priced(tree: Tree, deployment: Mapping[str, Any], model: str) -> bool:
 
 def _knows_price(tree: Tree, deployment: Mapping[str, Any], model_id: str) -> bool:
     provider = dict(_section(tree.data, "providers")).get(str(deployment.get("provider")))
-    if not isinstance(provider, dict) or provider.get("kind") not in KINDS:
+    if not isinstance(provider, dict) or str(provider.get("kind")) not in KINDS:
         return True  # said already
     return known_model(provider["kind"], str(provider.get("base_url") or ""), model_id).price is not None
 

@@ -30,9 +30,10 @@ _URL_PASSWORD: Final = re.compile(r"://[^\s/@:]*:([^\s/@]+)@")
 
 
 class Tree(msgspec.Struct):
-    """A document: its data, where everything stands, and what is wrong with its syntax."""
+    """A document: its data, where everything stands, and what is wrong with it."""
 
     data: Any
+    """None only where the document cannot be read; an empty one is an empty mapping."""
     values: dict[Path, Span]
     keys: dict[Path, Span]
     lines: list[str]
@@ -120,7 +121,8 @@ class _Reading:
 
     def read(self, root: yaml.Node | None) -> None:
         try:
-            self._tree.data = {} if root is None else self._value(root, ())
+            data = None if root is None else self._value(root, ())
+            self._tree.data = {} if data is None else data
         except _TooMuch as error:
             self._tree.data = None
             self._tree.mistakes.append(Mistake(1, 1, str(error)))
@@ -147,7 +149,7 @@ class _Reading:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._tree.mistakes.append(Mistake(span.line, span.column, "a key is a single word or text"))
                 continue
-            name = key_node.value
+            name = self._seen(key_node.value, (*path, key_node.value))
             if _names_secret(name) and isinstance(value_node, yaml.ScalarNode):
                 self._hide(value_node)
             if name in read:
@@ -160,7 +162,7 @@ class _Reading:
         return read
 
     def _scalar(self, node: yaml.Node, path: Path) -> Any:
-        text, tag = str(node.value), node.tag.removeprefix(_TAG)
+        text, tag = self._seen(str(node.value), path), node.tag.removeprefix(_TAG)
         if tag == "null":
             return None
         if tag == "bool":
@@ -171,14 +173,18 @@ class _Reading:
             return int(text) if len(text) <= 40 else float(text)
         if tag == "float":
             return float(text)
-        if any(not character.isprintable() and character not in "\n\t" for character in text):
-            self._tree.mistake(path, "the text holds characters that cannot be seen")
         if tag != "str":
             self._tree.mistake(path, f"the tag '{node.tag}' is not used here")
         if _LOOKS_SECRET.search(text):
             self._hide(node)
             self._tree.mistake(path, "this looks like a literal secret; write ${env:NAME} or ${file:/path}")
         return text
+
+    def _seen(self, text: str, path: Path) -> str:
+        """`text`, noting characters that cannot be seen; half of a surrogate pair, which is no text, is replaced."""
+        if any(not character.isprintable() and character not in "\n\t" for character in text):
+            self._tree.mistake(path, "the text holds characters that cannot be seen")
+        return text.encode(errors="replace").decode()
 
     def _hide(self, node: yaml.Node) -> None:
         """Mask a literal in the lines that messages show."""

@@ -27,8 +27,9 @@ def validate(tree: Tree) -> Document | None:
     """The typed document, or None after noting every mistake of shape in the tree."""
     empty = set(_empty_paths(tree.data, ()))
     for path in empty:
-        name = f"'{path[-1]}'" if path and isinstance(path[-1], str) else "this"
-        tree.mistake(path, f"{name} has no value; leave it out, or write {{}} for a section without settings", key=True)
+        tree.mistake(
+            path, f"{_name(path)} has no value; leave it out, or write {{}} for a section without settings", key=True
+        )
     try:
         return Document.model_validate(tree.data)
     except ValidationError as error:
@@ -54,30 +55,36 @@ def _path(location: tuple[int | str, ...]) -> Path:
 def _note(tree: Tree, path: Path, details: ErrorDetails) -> None:
     kind, context = details["type"], details.get("ctx", {})
     on_key = details["loc"][-1:] == ("[key]",)
+    name = _name(path)
     if kind == "extra_forbidden":
-        name = str(path[-1])
-        if is_absent(path):
-            tree.mistake(path, f"'{name}' is not part of this version yet; take it out", key=True)
-        else:
-            known = _keys_at(path[:-1])
-            meant = did_you_mean(name, known) or f"; known here: {', '.join(known)}"
-            tree.mistake(path, f"unknown key '{name}'{meant}", key=True)
+        tree.mistake(path, _unknown(path), key=True)
     elif kind == "missing":
-        tree.mistake(path[:-1], f"the key '{path[-1]}' is missing{_example(path)}", key=True)
+        tree.mistake(path[:-1], f"the key {name} is missing{_example(path)}", key=True)
     elif kind == "value_error":
         tree.mistake(path, str(context.get("error", details["msg"])), key=on_key)
     elif kind in _EXPECTED:
-        name = f"'{path[-1]}'" if path and isinstance(path[-1], str) else "this"
         tree.mistake(path, f"{name} must be {_EXPECTED[kind]}")
-    elif kind == "literal_error":
-        tree.mistake(path, f"'{path[-1]}' must be {context.get('expected')}")
     elif kind in ("less_than_equal", "greater_than_equal"):
         bound = f"at most {context['le']}" if "le" in context else f"at least {context['ge']}"
-        tree.mistake(path, f"'{path[-1]}' must be {bound}")
+        tree.mistake(path, f"{name} must be {bound}")
     elif kind == "too_short":
-        tree.mistake(path, f"'{path[-1]}' is an empty list; name at least one")
+        tree.mistake(path, f"{name} is an empty list; name at least one")
     else:
-        tree.mistake(path, f"'{path[-1]}': {details['msg'][:1].lower()}{details['msg'][1:]}", key=on_key)
+        tree.mistake(path, f"{name}: {details['msg'][:1].lower()}{details['msg'][1:]}", key=on_key)
+
+
+def _name(path: Path) -> str:
+    """How a sentence calls the value at `path`."""
+    return f"'{path[-1]}'" if path and isinstance(path[-1], str) else "this"
+
+
+def _unknown(path: Path) -> str:
+    name = str(path[-1])
+    if is_absent(path):
+        return f"'{name}' is not part of this version yet; take it out"
+    known = _keys_at(path[:-1])
+    meant = did_you_mean(name, known) or f"; known here: {', '.join(known)}"
+    return f"unknown key '{name}'{meant}"
 
 
 def _example(path: Path) -> str:
