@@ -1,0 +1,1 @@
+"""The demo provider: one deterministic engine, in process as a transport and over HTTP as `headgate simulate`."""
