@@ -1,6 +1,7 @@
 """The log: one JSON object a line, for calls, HTTP exchanges, and what the program itself has to say."""
 
 import logging
+import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -72,6 +73,11 @@ class Log:
         """Write one line."""
         self._writer.write(_ENCODER.encode(line) + b"\n")
 
+    def say(self, message: str) -> None:
+        """Write what the program itself has to tell its operators."""
+        at = self.time(time.time_ns() // 1_000_000)
+        self.line(ProgramLine(at=at, level="info", logger="headgate", message=message))
+
     def time(self, at_ms: int) -> str:
         """`at_ms` (wall time) as RFC 3339 with milliseconds, UTC."""
         second, rest = divmod(at_ms, 1000)
@@ -86,7 +92,7 @@ class Log:
 
 
 class JsonHandler(logging.Handler):
-    """Sends records of Python's `logging` into the log; they must come from the event loop's thread."""
+    """Sends records of Python's `logging` into the log; from any thread."""
 
     def __init__(self, log: Log) -> None:
         super().__init__()
