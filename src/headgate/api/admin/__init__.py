@@ -1,0 +1,1 @@
+"""Administration over HTTP: one file per resource, under `/admin/v1`."""
