@@ -12,9 +12,7 @@ def migrate() -> None:
     """Bring the database in HEADGATE_DATABASE_URL to this version's schema; `serve` does so by itself."""
     url = os.environ.get("HEADGATE_DATABASE_URL", "")
     if not url:
-        typer.echo(
-            "Set HEADGATE_DATABASE_URL to the database; an embedded one is migrated by `headgate serve`.", err=True
-        )
+        typer.echo("Set HEADGATE_DATABASE_URL; an embedded database is migrated by `headgate serve`.", err=True)
         raise typer.Exit(2)
     try:
         run(url)

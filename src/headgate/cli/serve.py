@@ -15,21 +15,17 @@ from headgate.storage.postgres.account import PostgresUnavailable
 from headgate.storage.postgres.data_directory import DataDirectoryInUse
 from headgate.storage.postgres.database import DatabaseAway
 
+Config = Annotated[Path | None, typer.Option(envvar="HEADGATE_CONFIG", help="The file; headgate.yaml if it exists.")]
+Host = Annotated[str | None, typer.Option(envvar="HEADGATE_HOST", help="The address to listen on [127.0.0.1].")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, envvar="HEADGATE_PORT", help="The port [4100]; 0 takes a free one.")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Worker processes; more than one needs Redis.")]
+DataDir = Annotated[Path, typer.Option(envvar="HEADGATE_DATA_DIR", help="Holds journal and embedded database.")]
+
 
 def serve(
-    config: Annotated[
-        Path | None, typer.Option(envvar="HEADGATE_CONFIG", help="The configuration; headgate.yaml where it exists.")
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option(envvar="HEADGATE_HOST", help="The address to listen on [127.0.0.1].")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, envvar="HEADGATE_PORT", help="The port [4100]; 0 takes a free one.")
-    ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes; more than one needs Redis.")] = 1,
-    data_dir: Annotated[
-        Path, typer.Option(envvar="HEADGATE_DATA_DIR", help="The journal and the embedded database.")
-    ] = Path("data"),
+    config: Config = None, host: Host = None, port: Port = None, workers: Workers = 1, data_dir: DataDir = Path("data")
 ) -> None:
     """Run the platform until it is told to stop."""
     if workers > 1:
