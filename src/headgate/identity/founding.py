@@ -29,6 +29,8 @@ class FirstKeys(msgspec.Struct, frozen=True):
 
     development: str | None
     admin: str | None
+    withheld: bool = False
+    """Whether keys are missing and none were made, because nobody would see them."""
 
 
 class Synced(msgspec.Struct, frozen=True):
@@ -40,7 +42,7 @@ class Synced(msgspec.Struct, frozen=True):
 
 
 async def ensure_defaults(
-    database: Database, clock: Clock, append: Callable[[Admin], None], admin_key: str
+    database: Database, clock: Clock, append: Callable[[Admin], None], admin_key: str, *, show: bool = True
 ) -> FirstKeys:
     """Make what the first start makes; a later one changes nothing but the given key.
 
@@ -50,6 +52,7 @@ async def ensure_defaults(
 
     Args:
         admin_key: the text of HEADGATE_ADMIN_KEY; empty where it is not set.
+        show: whether somebody will see generated keys; if not, none are generated.
 
     Raises:
         ValueError: `admin_key` cannot be a key.
@@ -64,7 +67,7 @@ async def ensure_defaults(
         development = None
         if await store.find_team(connection, DEFAULT_TEAM) is None:
             await store.add_team(connection, TeamTerms(DEFAULT_TEAM))
-        if not held:
+        if not held and show:
             team = await store.find_team(connection, DEFAULT_TEAM)
             assert team is not None, "it was just made"
             development, key_id = await _add_key(connection, Role.MEMBER, team.team_key)
@@ -73,13 +76,14 @@ async def ensure_defaults(
         if admin_key:
             if await _give(connection, admin_key):
                 acts.append((None, ENVIRONMENT_KEY))
-        elif Role.PLATFORM_ADMIN not in held:
+        elif Role.PLATFORM_ADMIN not in held and show:
             admin, key_id = await _add_key(connection, Role.PLATFORM_ADMIN, None)
             acts.append((None, key_id))
         for team_key, key_id in acts:
             now_ms = clock.now_ms()
             append(Admin(uuid7(now_ms), now_ms, ITSELF, team_key, "create_key", f"keys/{key_id}"))
-    return FirstKeys(development, admin)
+    withheld = not show and not admin_key and Role.PLATFORM_ADMIN not in held
+    return FirstKeys(development, admin, withheld)
 
 
 async def sync_teams(

@@ -51,14 +51,14 @@ class Identity:
         """Follow changes no longer."""
         await self._freshness.stop()
 
-    async def ensure_defaults(self, admin_key: str = "") -> FirstKeys:
+    async def ensure_defaults(self, admin_key: str = "", *, show: bool = True) -> FirstKeys:
         """Make the default team and the first keys, once; see `founding.ensure_defaults`.
 
         Raises:
             ValueError: `admin_key` cannot be a key.
             DatabaseAway: nothing was made.
         """
-        return await founding.ensure_defaults(self._database, self._clock, self._append, admin_key)
+        return await founding.ensure_defaults(self._database, self._clock, self._append, admin_key, show=show)
 
     async def apply(self, settings: Settings) -> Synced:
         """Put a configuration's teams in force, and its defaults in this worker; what was remembered is read anew.

@@ -59,6 +59,13 @@ async def test_the_first_start_makes_a_team_and_keys_once(room: Identity) -> Non
     assert (again.development, again.admin) == (None, None)
 
 
+async def test_keys_that_nobody_would_see_are_not_made(room: Identity) -> None:
+    assert (await room.ensure_defaults(show=False)).withheld
+    assert await room.directory.list_keys(actor(), Page()) == []
+    first = await room.ensure_defaults()
+    assert (first.development is not None, first.admin is not None, first.withheld) == (True, True, False)
+
+
 async def test_two_workers_that_start_at_once_make_one_pair_of_keys(room: Identity) -> None:
     made = await asyncio.gather(room.ensure_defaults(), room.ensure_defaults())
     assert len([first for first in made if first.development and first.admin]) == 1

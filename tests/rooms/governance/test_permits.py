@@ -1,0 +1,107 @@
+"""Which use case governs a call, and what the team may not do."""
+
+import pytest
+
+from headgate.domain.call import Call, Request, WireFormat
+from headgate.domain.policy import Chain, Policy, UseCase
+from headgate.domain.principal import Principal, Role, Subject
+from headgate.domain.prompt import Prompt
+from headgate.domain.refusal import Refusal
+from headgate.governance.permits import Governance
+from headgate.journal.record import Record
+from headgate.journal.records import Body
+from headgate.kit.clock import ManualClock
+
+CHAIN = Chain("careful", ("smart",))
+USE_CASES = {
+    name: UseCase(name, pipelines, CHAIN)
+    for name, pipelines in {
+        "default": ("auto", "direct", "rag", "agent"),
+        "chat": ("direct",),
+        "handbook": ("rag", "direct"),
+        "secret": ("direct",),
+    }.items()
+}
+GRANTED = ("default", "chat", "handbook", "gone")
+
+
+class Nowhere:
+    """Takes frames and keeps none."""
+
+    def append(self, body: Body) -> None:
+        """Nothing is kept."""
+
+    async def durable(self) -> None:
+        """Nothing waits."""
+
+
+def record(
+    model: str = "",
+    *,
+    use_case: str | None = None,
+    pipeline: str | None = None,
+    project: str | None = None,
+    granted: tuple[str, ...] | None = GRANTED,
+    wire: WireFormat = WireFormat.NATIVE,
+) -> Record:
+    """The open record of an authenticated call."""
+    body: Request | Refusal = Refusal("invalid_request", "unreadable")
+    if model != "unreadable":
+        body = Request(wire, b"", lambda raw: Prompt(()), model)
+    call = Call("id", wire, "/v1/generate", 0, 0, "127.0.0.1", None, body, use_case=use_case, pipeline=pipeline)
+    opened = Record(call, Policy(1, "", {}, {}, USE_CASES), Nowhere(), ManualClock(), lambda record, close: None)
+    opened.principal = Principal(
+        Role.MEMBER, "alpha", "default", "", "key", Subject(1, 1, None, 1), (), granted, project
+    )
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("opened", "name"),
+    [
+        (record("handbook", use_case="chat", project="default"), "chat"),
+        (record("chat", project="default"), "chat"),
+        (record("gpt-4o", project="chat"), "chat"),
+        (record("gpt-4o"), "default"),
+        (record("unreadable", use_case="chat"), "chat"),
+        (record("unreadable"), "default"),
+        (record("secret", granted=None), "secret"),
+    ],
+)
+def test_the_use_case_is_the_first_that_somebody_named(opened: Record, name: str) -> None:
+    assert Governance().permit(opened).name == name
+    assert opened.pipeline == "direct"
+    assert [step.name for step in opened.steps] == ["permit"]
+
+
+@pytest.mark.parametrize(
+    ("opened", "status", "code"),
+    [
+        (record(use_case="nowhere"), 404, "not_found"),
+        (record(use_case="gone"), 404, "not_found"),
+        (record(use_case="secret"), 403, "use_case_not_granted"),
+        (record("secret"), 403, "use_case_not_granted"),
+        (record(granted=("chat",)), 403, "use_case_not_granted"),
+        (record(use_case="chat", pipeline="rag"), 403, "not_permitted"),
+        (record(pipeline="rag"), 422, "invalid_parameter"),
+        (record(pipeline="agent"), 422, "invalid_parameter"),
+        (record(use_case="handbook"), 422, "invalid_parameter"),
+        (record(pipeline="magic"), 422, "invalid_parameter"),
+        (record(pipeline="magic", wire=WireFormat.OPENAI_CHAT), 400, "invalid_request"),
+    ],
+)
+def test_what_is_not_permitted_is_refused(opened: Record, status: int, code: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        Governance().permit(opened)
+    assert (caught.value.status, caught.value.code) == (status, code)
+
+
+def test_a_refusal_lists_what_the_team_may_use_and_nothing_else() -> None:
+    with pytest.raises(Refusal, match="the team may use: chat, default, handbook"):
+        Governance().permit(record(use_case="secret"))
+
+
+def test_a_pipeline_named_explicitly_replaces_the_use_cases_own() -> None:
+    opened = record(use_case="handbook", pipeline="direct")
+    Governance().permit(opened)
+    assert opened.pipeline == "direct"
