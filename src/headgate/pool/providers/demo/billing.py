@@ -1,68 +1,73 @@
-"""What the demo provider billed: in sum by credential and model, and call by call for whoever compares."""
+"""What the demo provider billed: in sum by key and model, and answer by answer for whoever compares."""
 
-from collections import OrderedDict
+from collections import deque
 from typing import Any, Final
 
 import msgspec
 
-MAX_CALLS: Final = 100_000
+MAX_ANSWERS: Final = 100_000
 MAX_SUMS: Final = 10_000
 
 
-class Billed(msgspec.Struct):
-    """One call: input is billed when the answer begins, output as it is produced; `!usage` is billed as told."""
+class Bill(msgspec.Struct):
+    """One answer's bill: its input from the moment it begins, each piece of output when it is made.
 
-    id: str
-    """The caller's `x-request-id`."""
+    A completed answer is billed as its usage says, so a lie of `!usage` is billed too.
+    """
+
+    answer_id: str
+    request_id: str
+    """The caller's `x-request-id`, by which its own books find the answer again."""
+    key: str
     model: str
     input_tokens: int
     output_tokens: int = 0
-    complete: bool = False
+    completed: bool = False
+    open: bool = True
 
 
 class Sum(msgspec.Struct):
-    """What one credential owes for one model."""
+    """What one key owes for one model; the keys of a simulator are made up, so they are shown."""
 
+    key: str
+    model: str
     calls: int = 0
+    completed: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
 
 
 class Billing:
-    """The newest `MAX_CALLS` calls, and sums over all."""
+    """Sums over all answers, and the newest `MAX_ANSWERS` one by one."""
 
     def __init__(self) -> None:
-        self._calls: OrderedDict[int, Billed] = OrderedDict()
+        self._answers: deque[Bill] = deque(maxlen=MAX_ANSWERS)
         self._sums: dict[tuple[str, str], Sum] = {}
-        self._count = 0
 
-    def begin(self, key: str, call: Billed) -> Billed:
-        """Bill a call's input."""
-        self._count += 1
-        self._calls[self._count] = call
-        if len(self._calls) > MAX_CALLS:
-            self._calls.popitem(last=False)
-        owed = self._sum(key, call.model)
+    def begin(self, bill: Bill) -> None:
+        """Bill an answer's input."""
+        self._answers.append(bill)
+        owed = self._sum(bill)
         owed.calls += 1
-        owed.input_tokens += call.input_tokens
-        return call
+        owed.input_tokens += bill.input_tokens
 
-    def produce(self, key: str, call: Billed, tokens: int) -> None:
-        """Bill `tokens` more of output."""
-        call.output_tokens += tokens
-        self._sum(key, call.model).output_tokens += tokens
+    def end(self, bill: Bill, *, completed: bool) -> None:
+        """Bill what was made; only the first end of an answer counts."""
+        if not bill.open:
+            return
+        bill.open = False
+        bill.completed = completed
+        owed = self._sum(bill)
+        owed.completed += completed
+        owed.output_tokens += bill.output_tokens
 
     def shown(self) -> dict[str, Any]:
-        """What `GET /billing` answers."""
-        sums = [
-            {"key": key, "model": model, **msgspec.structs.asdict(owed)} for (key, model), owed in self._sums.items()
-        ]
-        return {"sums": sums, "calls": list(self._calls.values())}
+        """What `GET /billing` answers; an open answer's output is not in the sums yet."""
+        return {"sums": list(self._sums.values()), "answers": list(self._answers)}
 
-    def _sum(self, key: str, model: str) -> Sum:
-        known = self._sums.get((key, model))
-        if known is None:
-            if len(self._sums) >= MAX_SUMS:
-                key, model = "other", "other"
-            known = self._sums.setdefault((key, model), Sum())
-        return known
+    def _sum(self, bill: Bill) -> Sum:
+        """The sum that `bill` belongs to; past `MAX_SUMS` of them, one for all others."""
+        name = (bill.key, bill.model)
+        if name not in self._sums and len(self._sums) >= MAX_SUMS:
+            name = ("", "others")
+        return self._sums.setdefault(name, Sum(*name))
