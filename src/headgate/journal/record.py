@@ -51,6 +51,10 @@ class Appender(Protocol):
         """Return once everything appended so far will survive what the journal's class promises."""
         ...
 
+    def unauthenticated(self, source: str, code: str) -> None:
+        """Count a call without a valid key; it gets no CLOSE."""
+        ...
+
 
 class Hold(Protocol):
     """Money set aside for one request, in every budget that binds it."""
@@ -309,6 +313,8 @@ class Record:
         )
         if self.principal is not None:
             self.append(self.close)
+        else:
+            self._appender.unauthenticated(call.source, code)
         self._closed(self, self.close)
 
 

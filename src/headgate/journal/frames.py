@@ -1,0 +1,141 @@
+"""Framing of the journal: length, CRC32C, kind, version, msgpack; what is torn and what is damaged is told apart.
+
+A frame is `length` (u32, little-endian: the bytes after the checksum), `checksum` (u32, little-endian: CRC32C of those
+bytes), `kind` (u8), `version` (u8) and the body, an array in msgpack. A later version may append fields to a body, so
+that a reader of the version before still reads it.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+from crc32c import crc32c
+
+from headgate.journal.records import VERSION, Admin, AttemptClose, AttemptOpen, Body, Close, Kind, Unauthenticated
+
+MAX_FRAME_BYTES: Final = 1 << 20
+READABLE: Final = frozenset({VERSION})
+"""The versions this reader knows: its own and the one before, once there is one."""
+
+_TYPES: Final[dict[Kind, type[Body]]] = {
+    Kind.ATTEMPT_OPEN: AttemptOpen,
+    Kind.ATTEMPT_CLOSE: AttemptClose,
+    Kind.CLOSE: Close,
+    Kind.ADMIN: Admin,
+    Kind.UNAUTHENTICATED: Unauthenticated,
+}
+_MARKS: Final = {type_: bytes((kind, VERSION)) for kind, type_ in _TYPES.items()}
+_DECODERS: Final = {kind: msgspec.msgpack.Decoder(type_).decode for kind, type_ in _TYPES.items()}
+_HEADER: Final = struct.Struct("<II")
+_MARK_BYTES: Final = 2
+_FRAME_START: Final = re.compile(
+    b"(?s)(?=.{8}[%s][%s])" % (bytes(_TYPES), b"".join(re.escape(bytes((v,))) for v in sorted(READABLE)))
+)
+_encode_body = msgspec.msgpack.Encoder().encode
+
+
+class UnreadableFrame(Exception):
+    """A whole frame of a kind or version that this reader does not know: a newer Headgate wrote it."""
+
+
+class FrameTooLong(Exception):
+    """A body of more than `MAX_FRAME_BYTES`, which no reader would take for a frame."""
+
+
+class Frame(NamedTuple):
+    """A whole frame whose checksum is right."""
+
+    kind: int
+    version: int
+    body: memoryview
+    end: int
+    """The offset in the buffer at which the next frame begins."""
+
+
+class Gap(NamedTuple):
+    """Bytes that are no frame."""
+
+    start: int
+    end: int
+    torn: bool
+    """Whether an append that was cut off explains them; otherwise they are damage."""
+
+
+def encode(body: Body) -> bytes:
+    """The frame of `body`.
+
+    Raises:
+        FrameTooLong: it would have more than `MAX_FRAME_BYTES`.
+    """
+    checked = _MARKS[type(body)] + _encode_body(body)
+    if len(checked) > MAX_FRAME_BYTES:
+        raise FrameTooLong(f"a {type(body).__name__} of {len(checked):,} bytes")
+    return _HEADER.pack(len(checked), crc32c(checked)) + checked
+
+
+def decode(frame: Frame) -> Body:
+    """What `frame` says.
+
+    Raises:
+        UnreadableFrame: its kind, version or body is unknown.
+    """
+    if frame.version not in READABLE or frame.kind not in _DECODERS:
+        raise UnreadableFrame(f"kind {frame.kind}, version {frame.version}")
+    try:
+        return _DECODERS[Kind(frame.kind)](frame.body)
+    except msgspec.MsgspecError as error:
+        raise UnreadableFrame(f"kind {frame.kind}, version {frame.version}: {error}") from error
+
+
+def frame_at(buffer: memoryview, offset: int) -> Frame | None:
+    """The frame that begins at `offset`, if all of it is there and its checksum is right."""
+    start = offset + _HEADER.size
+    if start + _MARK_BYTES > len(buffer):
+        return None
+    length, checksum = _HEADER.unpack_from(buffer, offset)
+    end = start + length
+    if not _MARK_BYTES <= length <= MAX_FRAME_BYTES or end > len(buffer) or crc32c(buffer[start:end]) != checksum:
+        return None
+    return Frame(buffer[start], buffer[start + 1], buffer[start + _MARK_BYTES : end], end)
+
+
+def whole_frames(buffer: memoryview, offset: int = 0) -> Iterator[Frame]:
+    """The frames from `offset` on, up to the first bytes that are none."""
+    while (frame := frame_at(buffer, offset)) is not None:
+        yield frame
+        offset = frame.end
+
+
+def survey(buffer: memoryview) -> Iterator[Frame | Gap]:
+    """Everything in `buffer`, which holds a segment to its end: each byte is part of one frame or of one gap."""
+    offset = 0
+    while True:
+        for frame in whole_frames(buffer, offset):
+            yield frame
+            offset = frame.end
+        if offset == len(buffer):
+            return
+        found = _next_frame(buffer, offset)
+        end = len(buffer) if found is None else found
+        yield Gap(offset, end, torn=found is None and _is_torn(buffer[offset:]))
+        offset = end
+
+
+def _next_frame(buffer: memoryview, offset: int) -> int | None:
+    """Where the next whole frame begins after bytes that are none."""
+    for match in _FRAME_START.finditer(buffer, offset + 1):
+        if frame_at(buffer, match.start()) is not None:
+            return match.start()
+    return None
+
+
+def _is_torn(rest: memoryview) -> bool:
+    """Whether an append that was cut off leaves such bytes: less than a frame, or space that was never written."""
+    if not rest.tobytes().strip(b"\0"):
+        return True
+    if len(rest) < _HEADER.size:
+        return True
+    length, _ = _HEADER.unpack_from(rest)
+    return bool(_MARK_BYTES <= length <= MAX_FRAME_BYTES and _HEADER.size + length > len(rest))
