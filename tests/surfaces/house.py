@@ -1,4 +1,4 @@
-"""A house small enough for tests of the surfaces: real rooms, callers known by heart, providers that follow a script."""
+"""A house small enough for tests of the surfaces: real rooms, callers known by heart, providers with a script."""
 
 import asyncio
 import json
@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from headgate.api.admin.door import REQUEST_ID
 from headgate.api.dispatch import Dispatch
-from headgate.api.front import Check, Front
+from headgate.api.front import Front
 from headgate.domain.call import Call
 from headgate.domain.money import Price
 from headgate.domain.policy import Chain, Deployment, Model, Policy, Provider, UseCase
@@ -36,8 +37,8 @@ from headgate.telemetry.observation import Observation
 MEMBER, NARROW, ADMIN, AUDITOR = "hg_member", "hg_narrow", "hg_admin", "hg_auditor"
 
 CHAT_WHOLE = (
-    b'{"id":"c1","object":"chat.completion","created":1,"model":"up-1","x_unknown":{"kept": true},"choices":[{"index":0,'
-    b'"message":{"role":"assistant","content":"Hello there"},"finish_reason":"stop"}],'
+    b'{"id":"c1","object":"chat.completion","created":1,"model":"up-1","x_unknown":{"kept": true},'
+    b'"choices":[{"index":0,"message":{"role":"assistant","content":"Hello there"},"finish_reason":"stop"}],'
     b'"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5}}'
 )
 CHAT_FRAMES = [
@@ -66,6 +67,8 @@ def principal(role: Role = Role.MEMBER, *, team: str = "alpha", limits: Limits |
 
 class KnownCallers:
     """Tells callers apart by a dictionary."""
+
+    directory = None
 
     def __init__(self) -> None:
         self.state = IdentityState.READY
@@ -137,11 +140,13 @@ class Script:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     sent: list[Upstream] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
     async def send(self, upstream: Upstream) -> AsyncIterator["Script"]:
         self.sent.append(upstream)
+        self.asked.set()
         try:
             yield self
         finally:
@@ -225,10 +230,10 @@ class House:
             ledger=Costs(),
         )
         self.front = Front(self.platform, lambda: self.policy, self.clock, self.observation, **front)
-        self.app = Dispatch(self.front, self.administration)
+        self.app = Dispatch(self.front, self.administration, dict)
 
     async def administration(self, scope: Any, receive: Any, send: Any) -> None:
-        body = scope["state"]["request_id"].encode()
+        body = scope[REQUEST_ID].encode()
         await send({"type": "http.response.start", "status": 202, "headers": []})
         await send({"type": "http.response.body", "body": body})
 

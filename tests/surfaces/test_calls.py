@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from tests.surfaces.house import CHAT_FRAMES, CHAT_STREAM, CHAT_USAGE, CHAT_WHOLE, DONE, House, Script
 
 ASK = {"model": "gpt", "messages": [{"role": "user", "content": "Say hello"}]}

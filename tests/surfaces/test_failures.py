@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.surfaces.house import CHAT_FRAMES, CHAT_WHOLE, NARROW, Caller, House, Script
 
 from headgate.pool.transport import TransportFailed
-from tests.surfaces.house import CHAT_FRAMES, CHAT_WHOLE, NARROW, Caller, House, Script
 
 ASK = {"model": "gpt", "messages": [{"role": "user", "content": "Say hello"}]}
 BODIES = {
@@ -72,8 +72,7 @@ async def test_a_caller_who_hangs_up_ends_the_call_and_closes_the_upstream(path:
     if stream:
         await asyncio.wait_for(caller.got_some.wait(), 5)
     else:
-        while not house.script.sent:
-            await asyncio.sleep(0)
+        await asyncio.wait_for(house.script.asked.wait(), 5)
     caller.hang_up()
     await asyncio.wait_for(running, 5)
     assert house.script.closed.is_set()
@@ -85,8 +84,7 @@ async def test_a_stop_of_the_server_is_not_taken_for_a_caller_who_left() -> None
     house = House(Script([asyncio.Event()]))
     caller = Caller(house, "POST", "/v1/generate", BODIES["/v1/generate"], {})
     running = asyncio.create_task(caller.run())
-    while not house.script.sent:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(house.script.asked.wait(), 5)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -35,7 +35,10 @@ def test_a_prompt_alone_takes_every_default() -> None:
     ("fields", "said"),
     [
         ({"prompt": ""}, {"prompt": "The field 'prompt' must be at least 1 characters long."}),
-        ({"prompt": "x" * (MAX_PROMPT_CHARS + 1)}, {"prompt": "The field 'prompt' must be at most 32,000 characters long."}),
+        (
+            {"prompt": "x" * (MAX_PROMPT_CHARS + 1)},
+            {"prompt": "The field 'prompt' must be at most 32,000 characters long."},
+        ),
         ({"prompt": 5}, {"prompt": "The field 'prompt' must be a string."}),
         ({}, {"prompt": "The field 'prompt' is required."}),
         ({"prompt": "x", "temperature": 1.01}, {"temperature": "The field 'temperature' must be at most 1."}),
@@ -48,7 +51,10 @@ def test_a_prompt_alone_takes_every_default() -> None:
             {"prompt": "x", "pipeline": "magic"},
             {"pipeline": "The field 'pipeline' must be one of auto, rag, agent, direct."},
         ),
-        ({"prompt": "x", "temprature": 1}, {"temprature": "There is no field 'temprature'; did you mean 'temperature'?"}),
+        (
+            {"prompt": "x", "temprature": 1},
+            {"temprature": "There is no field 'temprature'; did you mean 'temperature'?"},
+        ),
     ],
     ids=str,
 )

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from headgate.api import operations
+from headgate.api.admin.door import REQUEST_ID
 from headgate.api.anthropic.messages import count_tokens, messages, probe
 from headgate.api.cors import preflight_headers, response_headers
 from headgate.api.exchange import Exchange, Receive, Scope, Send
@@ -14,6 +15,7 @@ from headgate.api.native.cost_report import cost_report
 from headgate.api.native.generate import generate
 from headgate.api.openai.chat_completions import chat_completions
 from headgate.api.openai.models import models
+from headgate.api.reference import reference
 from headgate.api.refusals import native_error
 from headgate.api.serving import internal_error
 from headgate.domain.refusal import Refusal
@@ -36,8 +38,8 @@ ROUTES: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     "/metrics": {"GET": operations.metrics},
 }
 """Every route of the request surfaces and of operations; a parameter stands last in its path."""
-ADMINISTRATION: Final = ("/admin/", "/docs", "/openapi.json")
-"""Where the paths of the administration and the reference begin."""
+ADMINISTRATION: Final = "/admin/"
+"""Where the paths of the administration begin."""
 
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -46,15 +48,16 @@ class Dispatch:
     """Serves HTTP: routes by a look-up, one log line an exchange, an answer for whatever goes wrong.
 
     Args:
-        administration: serves what `ADMINISTRATION` says; it finds the exchange's id in `scope["state"]["request_id"]`
-            and sends it as `X-Request-Id`.
+        administration: serves paths under `ADMINISTRATION`; it finds the exchange's id in `scope[REQUEST_ID]`.
+        describe: gives the OpenAPI document of the administration.
     """
 
-    def __init__(self, front: Front, administration: Application) -> None:
+    def __init__(self, front: Front, administration: Application, describe: Callable[[], Mapping[str, Any]]) -> None:
         self._front = front
         self._administration = administration
-        self._exact = {path: (path, methods) for path, methods in ROUTES.items() if "{" not in path}
-        self._under = {path[: path.index("{")]: (path, methods) for path, methods in ROUTES.items() if "{" in path}
+        routes = {**ROUTES, **reference(describe)}
+        self._exact = {path: (path, methods) for path, methods in routes.items() if "{" not in path}
+        self._under = {path[: path.index("{")]: (path, methods) for path, methods in routes.items() if "{" in path}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one exchange."""
@@ -114,7 +117,7 @@ class Dispatch:
                 exchange.status = message["status"]
             await send(message)
 
-        scope["state"] = {**scope.get("state", {}), "request_id": exchange.request_id}
+        scope[REQUEST_ID] = exchange.request_id
         await self._administration(scope, receive, sending)
 
 

@@ -16,6 +16,8 @@ Header = tuple[bytes, bytes]
 JSON: Final = b"application/json"
 BODY_TIMEOUT_S: Final = 60.0
 """How long a body may take to come."""
+MAX_LENGTH_DIGITS: Final = 18
+"""Digits of a declared length; Python refuses to read numbers of thousands of digits."""
 NO_STATUS: Final = 499
 """The status of an exchange whose caller left before a head was sent (nginx's convention)."""
 
@@ -80,7 +82,7 @@ class Exchange:
             Refusal: `body_too_large`, `invalid_request` (it took too long, or has no length), `caller_left`.
         """
         declared = self.headers.get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > max_bytes:
+        if not declared.isdecimal() or len(declared) > MAX_LENGTH_DIGITS or int(declared) > max_bytes:
             raise _too_large(max_bytes)
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body"):

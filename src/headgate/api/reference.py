@@ -1,13 +1,18 @@
-"""The OpenAPI description of the native surface and of operations, merged into the administration's."""
+"""`/openapi.json` and `/docs`: the native surface and operations, merged with the administration's description."""
 
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
 
 import msgspec
-from fastapi import FastAPI
 
+from headgate import __version__
+from headgate.api.exchange import Exchange
+from headgate.api.front import Endpoint, Front
 from headgate.api.native.answer import Generated
 from headgate.api.native.body import GenerateBody
 from headgate.api.operations import Overall
+from headgate.api.reference_page import page
 from headgate.domain.refusal import CODES
 from headgate.ledger.ledger import Report
 
@@ -50,29 +55,40 @@ class Error(msgspec.Struct):
     headgate: Explanation
 
 
-_SCHEMES: Final = {
-    "virtual key": {"type": "http", "scheme": "bearer", "description": "A virtual key, `hg_...`."},
-    "virtual key in a header": {"type": "apiKey", "in": "header", "name": "x-api-key"},
-}
-_KEYED: Final[list[dict[str, list[str]]]] = [{name: []} for name in _SCHEMES]
-_REFUSALS_OF_CALLS: Final = (400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504)
-_REFUSALS_OF_READS: Final = (401, 403, 404, 500, 503)
+_REFUSALS_OF_CALLS = (400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504)
+_REFUSALS_OF_READS = (401, 403, 404, 500, 503)
 
 
-def merge_into(administration: FastAPI) -> None:
-    """Make `administration` describe the native surface and operations beside its own endpoints."""
-    describe = administration.openapi
+def reference(administration: Callable[[], Mapping[str, Any]]) -> dict[str, dict[str, Endpoint]]:
+    """The routes of the reference; `administration` gives the OpenAPI document of its endpoints."""
 
-    def whole() -> dict[str, Any]:
-        described = describe()
-        paths, schemas = _described()
-        components = described.setdefault("components", {})
-        described["paths"] = {**paths, **described.get("paths", {})}
-        components["schemas"] = {**schemas, **components.get("schemas", {})}
-        components["securitySchemes"] = {**_SCHEMES, **components.get("securitySchemes", {})}
-        return described
+    @cache
+    def written() -> tuple[bytes, bytes]:
+        document = merged(administration())
+        return msgspec.json.encode(document), page(document).encode()
 
-    administration.openapi = whole  # type: ignore[method-assign]
+    async def openapi(front: Front, exchange: Exchange) -> None:
+        await exchange.respond(200, written()[0])
+
+    async def docs(front: Front, exchange: Exchange) -> None:
+        policy = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
+        await exchange.respond(200, written()[1], [policy], b"text/html; charset=utf-8")
+
+    return {"/openapi.json": {"GET": openapi}, "/docs": {"GET": docs}}
+
+
+def merged(administration: Mapping[str, Any]) -> dict[str, Any]:
+    """One OpenAPI document of everything that is ours; the other surfaces are described by their makers."""
+    paths, schemas = _described()
+    components = administration.get("components", {})
+    theirs = components.get("schemas", {})
+    assert not schemas.keys() & theirs.keys(), "a schema's name stands for one thing"
+    return {
+        **administration,
+        "info": {"title": "Headgate", "version": __version__},
+        "paths": {**paths, **administration.get("paths", {})},
+        "components": {**components, "schemas": {**schemas, **theirs}},
+    }
 
 
 def _described() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -115,7 +131,6 @@ def _operation(
         "operationId": name,
         "summary": summary,
         "tags": ["native" if refusals else "operations"],
-        "security": _KEYED,
         "responses": responses,
     }
 
