@@ -28,7 +28,7 @@ chains:
 teams:
   bench:
     budget: [100000 USD/day, 1000000 USD/month]
-    limits: {{requests: 10M/min, tokens: 10000M/min, parallel: 1000}}
+    limits: {{requests: 10M/min, tokens: 1000M/min, parallel: 1000}}
 """
 
 

@@ -82,7 +82,9 @@ def headgate(configuration: str, data_dir: Path, environment: dict[str, str] | N
             [*command, "--data-dir", str(data_dir)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings
         )
     try:
-        wait_until(lambda: answers(port, "/health/ready"))
+        wait_until(lambda: process.poll() is not None or answers(port, "/health/ready"))
+        if process.poll() is not None:
+            raise RuntimeError((data_dir / "log.jsonl").read_text()[-2000:])
         started_s = time.perf_counter() - begun
         yield Platform(process.pid, port, _key(port, settings["HEADGATE_ADMIN_KEY"]), started_s)
     finally:
