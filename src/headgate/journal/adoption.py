@@ -86,7 +86,7 @@ def close_unfinished(segments: Segments, clock: Clock) -> int:
 def _bodies(segments: Segments) -> Iterator[Body]:
     for number in segments.numbers:
         data = segments.path(number).read_bytes()[: segments.size(number)]
-        for item in survey(memoryview(data)):
+        for item in survey(data):
             if isinstance(item, Frame):
                 yield decode(item)
 

@@ -7,7 +7,7 @@ that a reader of the version before still reads it.
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -27,7 +27,9 @@ _TYPES: Final[dict[Kind, type[Body]]] = {
     Kind.UNAUTHENTICATED: Unauthenticated,
 }
 _MARKS: Final = {type_: bytes((kind, VERSION)) for kind, type_ in _TYPES.items()}
-_DECODERS: Final = {kind: msgspec.msgpack.Decoder(type_).decode for kind, type_ in _TYPES.items()}
+_DECODERS: Final[dict[int, Callable[[bytes], Body]]] = {
+    int(kind): msgspec.msgpack.Decoder(type_).decode for kind, type_ in _TYPES.items()
+}
 _HEADER: Final = struct.Struct("<II")
 _MARK_BYTES: Final = 2
 _FRAME_START: Final = re.compile(
@@ -47,9 +49,8 @@ class FrameTooLong(Exception):
 class Frame(NamedTuple):
     """A whole frame whose checksum is right."""
 
-    kind: int
-    version: int
-    body: memoryview
+    checked: bytes
+    """What the checksum covers: kind, version and body."""
     end: int
     """The offset in the buffer at which the next frame begins."""
 
@@ -81,34 +82,33 @@ def decode(frame: Frame) -> Body:
     Raises:
         UnreadableFrame: its kind, version or body is unknown.
     """
-    if frame.version not in READABLE or frame.kind not in _DECODERS:
-        raise UnreadableFrame(f"kind {frame.kind}, version {frame.version}")
+    checked, _ = frame
+    kind, version = checked[0], checked[1]
+    decoder = _DECODERS.get(kind)
+    if decoder is None or version not in READABLE:
+        raise UnreadableFrame(f"kind {kind}, version {version}")
     try:
-        return _DECODERS[Kind(frame.kind)](frame.body)
+        return decoder(checked[_MARK_BYTES:])
     except msgspec.MsgspecError as error:
-        raise UnreadableFrame(f"kind {frame.kind}, version {frame.version}: {error}") from error
+        raise UnreadableFrame(f"kind {kind}, version {version}: {error}") from error
 
 
-def frame_at(buffer: memoryview, offset: int) -> Frame | None:
-    """The frame that begins at `offset`, if all of it is there and its checksum is right."""
-    start = offset + _HEADER.size
-    if start + _MARK_BYTES > len(buffer):
-        return None
-    length, checksum = _HEADER.unpack_from(buffer, offset)
-    end = start + length
-    if not _MARK_BYTES <= length <= MAX_FRAME_BYTES or end > len(buffer) or crc32c(buffer[start:end]) != checksum:
-        return None
-    return Frame(buffer[start], buffer[start + 1], buffer[start + _MARK_BYTES : end], end)
-
-
-def whole_frames(buffer: memoryview, offset: int = 0) -> Iterator[Frame]:
+def whole_frames(buffer: bytes, offset: int = 0) -> Iterator[Frame]:
     """The frames from `offset` on, up to the first bytes that are none."""
-    while (frame := frame_at(buffer, offset)) is not None:
-        yield frame
-        offset = frame.end
+    last = len(buffer) - _HEADER.size - _MARK_BYTES
+    while offset <= last:
+        length, checksum = _HEADER.unpack_from(buffer, offset)
+        start = offset + _HEADER.size
+        offset = start + length
+        if not _MARK_BYTES <= length <= MAX_FRAME_BYTES or offset > len(buffer):
+            return
+        checked = buffer[start:offset]
+        if crc32c(checked) != checksum:
+            return
+        yield Frame(checked, offset)
 
 
-def survey(buffer: memoryview) -> Iterator[Frame | Gap]:
+def survey(buffer: bytes) -> Iterator[Frame | Gap]:
     """Everything in `buffer`, which holds a segment to its end: each byte is part of one frame or of one gap."""
     offset = 0
     while True:
@@ -123,17 +123,17 @@ def survey(buffer: memoryview) -> Iterator[Frame | Gap]:
         offset = end
 
 
-def _next_frame(buffer: memoryview, offset: int) -> int | None:
+def _next_frame(buffer: bytes, offset: int) -> int | None:
     """Where the next whole frame begins after bytes that are none."""
     for match in _FRAME_START.finditer(buffer, offset + 1):
-        if frame_at(buffer, match.start()) is not None:
+        if next(whole_frames(buffer, match.start()), None) is not None:
             return match.start()
     return None
 
 
-def _is_torn(rest: memoryview) -> bool:
+def _is_torn(rest: bytes) -> bool:
     """Whether an append that was cut off leaves such bytes: less than a frame, or space that was never written."""
-    if not rest.tobytes().strip(b"\0"):
+    if not rest.strip(b"\0"):
         return True
     if len(rest) < _HEADER.size:
         return True

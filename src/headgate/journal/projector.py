@@ -9,7 +9,7 @@ from headgate.journal.segments import Position, Segments
 from headgate.kit.clock import Clock
 from headgate.storage.postgres.database import DatabaseAway
 
-TICK_S: Final = 0.025
+TICK_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 2.0
 MAX_BACKLOG_BYTES: Final = 1 << 30
 """What may wait for the database before nothing new is opened."""

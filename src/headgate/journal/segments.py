@@ -143,7 +143,7 @@ class Segments:
         """`position`, or the beginning of the next segment where its own has no more."""
         if position.segment in self._sizes and position.offset < self.size(position.segment):
             return position
-        return Position(next((n for n in self._sizes if n > position.segment), self._number), 0)
+        return next((Position(number, 0) for number in self._sizes if number > position.segment), position)
 
     def path(self, number: int) -> Path:
         """The file of a segment."""

@@ -12,7 +12,7 @@ from tests.rooms.journal.samples import NOW_MS, Settled, closed, ended, opened, 
 
 from headgate.journal import store
 from headgate.journal.frames import encode
-from headgate.journal.projection import BATCH_BYTES, Projection
+from headgate.journal.projection import SLICE_BYTES, Projection
 from headgate.journal.projector import Projector
 from headgate.journal.records import Admin, Body, Unauthenticated
 from headgate.journal.segments import Position, Segments
@@ -117,7 +117,7 @@ async def test_projecting_again_from_the_start_changes_nothing(scene: Scene) -> 
 
 
 async def test_two_projectors_of_one_incarnation_cannot_both_win(scene: Scene) -> None:
-    for _ in range(400):
+    for _ in range(2_000):
         scene.append(*request())
     projections = [scene.projection(), scene.projection()]
     lost = 0
@@ -133,10 +133,10 @@ async def test_two_projectors_of_one_incarnation_cannot_both_win(scene: Scene) -
 
     await asyncio.gather(*map(compete, projections))
     assert lost > 0
-    assert len(scene.settled.settled) >= 400
-    assert sum(projection.records for projection in projections) == 1_200
-    assert await scene.rows("SELECT records FROM incarnations") == [(1_200,)]
-    assert await scene.count("requests") == await scene.count("ledger_entries") == 400
+    assert len(scene.settled.settled) == 2_000
+    assert sum(projection.records for projection in projections) == 6_000
+    assert await scene.rows("SELECT records FROM incarnations") == [(6_000,)]
+    assert await scene.count("requests") == await scene.count("ledger_entries") == 2_000
 
 
 async def test_a_failure_inside_the_transaction_leaves_nothing_and_is_made_good(scene: Scene) -> None:
@@ -156,7 +156,7 @@ async def test_a_failure_inside_the_transaction_leaves_nothing_and_is_made_good(
 
 
 async def test_a_commit_whose_answer_was_lost_is_not_done_twice(scene: Scene) -> None:
-    for _ in range(300):
+    for _ in range(1_200):
         scene.append(*request())
     projection = scene.projection()
     await projection.step()
@@ -165,8 +165,8 @@ async def test_a_commit_whose_answer_was_lost_is_not_done_twice(scene: Scene) ->
     with pytest.raises(store.PositionMoved):
         await projection.step()
     await drain(projection)
-    assert await scene.count("requests") == 300
-    assert await scene.rows("SELECT records FROM incarnations") == [(900,)]
+    assert await scene.count("requests") == 1_200
+    assert await scene.rows("SELECT records FROM incarnations") == [(3_600,)]
 
 
 async def test_a_segment_goes_once_projected_and_with_no_request_open_in_it(database: Database, tmp_path: Path) -> None:
@@ -201,9 +201,9 @@ async def test_damage_is_reported_and_everything_else_is_projected(
     assert await scene.count("requests") + await scene.count("ledger_entries") in (5, 6)
 
 
-async def test_a_frame_longer_than_a_batch_is_projected(scene: Scene) -> None:
+async def test_a_frame_longer_than_a_slice_is_projected(scene: Scene) -> None:
     scene.append(*request())
-    scene.append(closed(uuid7(NOW_MS), sentence="x" * (BATCH_BYTES + 1)))
+    scene.append(closed(uuid7(NOW_MS), sentence="x" * (SLICE_BYTES + 1)))
     scene.append(*request())
     await drain(scene.projection())
     assert await scene.count("requests") == 3

@@ -29,7 +29,7 @@ def written(segments: Segments) -> list[Body]:
     bodies = []
     for number in segments.numbers:
         data = segments.path(number).read_bytes()[: segments.size(number)]
-        for item in survey(memoryview(data)):
+        for item in survey(data):
             assert isinstance(item, Frame) or item.torn
             if isinstance(item, Frame):
                 bodies.append(decode(item))
@@ -243,7 +243,7 @@ async def test_rolling_to_the_next_segment_keeps_the_promise_of_durable(tmp_path
         opens(segments, 3)
         await waiting
         assert segments.confirmed >= segments.records - 3
-    assert not [item for item in survey(memoryview(segments.path(1).read_bytes())) if isinstance(item, Gap)]
+    assert not [item for item in survey(segments.path(1).read_bytes()) if isinstance(item, Gap)]
 
 
 def test_a_live_incarnation_is_nobodys_orphan(tmp_path: Path) -> None:
