@@ -16,7 +16,6 @@ that every reader here acts on: what was not counted is not sent."""
 ABSENT: Final = msgspec.Raw()
 """The bytes of a field that is not there."""
 
-_ANY: Final = msgspec.json.Decoder()
 _MISMATCH: Final = re.compile(r"Expected `(.+?)`, got `(.+?)`(?: - at `\$\.?(.*)`)?\Z")
 _MISSING: Final = re.compile(r"Object missing required field `(.+?)`(?: - at `\$\.?(.*)`)?\Z")
 _TYPES: Final = {
@@ -28,8 +27,6 @@ _TYPES: Final = {
     "object": "an object",
     "null": "null",
 }
-# A type's name can hide from a search of the bytes only by writing one of its letters as \u006x or \u007x.
-_MEDIA_MARKS: Final = (b'"image', b'"document', b'"file', b"audio", b'"video', b"_upload", b"\\u006", b"\\u007")
 _IMAGES: Final = frozenset({"image", "image_url", "input_image"})
 _DOCUMENTS: Final = frozenset(
     {"document", "file", "input_file", "input_audio", "audio_url", "video_url", "container_upload"}
@@ -44,8 +41,38 @@ class Media(msgspec.Struct):
     inline_bytes: int = 0
 
 
-def decode(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
-    """`raw` read by `decoder`.
+class _Block(msgspec.Struct):
+    """A content block, as far as media go; the values are read only where the type asks for it."""
+
+    type: str | None = None
+    content: msgspec.Raw = ABSENT
+    source: msgspec.Raw = ABSENT
+    image: msgspec.Raw = ABSENT
+    image_url: msgspec.Raw = ABSENT
+    file: msgspec.Raw = ABSENT
+    input_audio: msgspec.Raw = ABSENT
+    audio_url: msgspec.Raw = ABSENT
+    video_url: msgspec.Raw = ABSENT
+
+    def kind(self) -> str | None:
+        """The type; a block without one is what its key says, as vLLM reads it."""
+        if self.type is None:
+            return next((name for name in _KEYS if len(memoryview(getattr(self, name)))), None)
+        return self.type
+
+
+class _Message(msgspec.Struct):
+    content: list[_Block | str] | str | None = None
+
+
+_MESSAGES: Final = msgspec.json.Decoder(list[_Message])
+_BLOCKS: Final = msgspec.json.Decoder(list[_Block | str] | str | None)
+_VALUE: Final = msgspec.json.Decoder()
+_KEYS: Final = ("image", "image_url", "file", "input_audio", "audio_url", "video_url")
+
+
+def decode(decoder: "msgspec.json.Decoder[T]", raw: bytes | msgspec.Raw, param: str = "") -> T:
+    """`raw`, the body or the value of its field `param`, read by `decoder`.
 
     Raises:
         Refusal: `invalid_request`, naming the field at fault.
@@ -53,7 +80,7 @@ def decode(decoder: "msgspec.json.Decoder[T]", raw: bytes) -> T:
     try:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _refusal(error) from None
+        raise _refusal(error, param) from None
 
 
 def wrong(param: str, sentence: str) -> Refusal:
@@ -81,56 +108,56 @@ def media(raw: bytes, messages: msgspec.Raw) -> Media | None:
     """The images and documents in `messages` of the body `raw`; None where there are none.
 
     Raises:
-        Refusal: `invalid_request`, `messages` is not JSON.
+        Refusal: `invalid_request`, the content cannot be read, so what it may cost is unknown.
     """
     # Media stand in arrays of content blocks: a body whose only array is its messages has none.
     if raw.find(b"[", raw.find(b"[") + 1) == -1:
         return None
-    for mark in _MEDIA_MARKS:
-        if mark in raw:
-            break
-    else:
-        return None
     found = Media()
-    for message in decode(_ANY, bytes(messages)):
-        if isinstance(message, dict):
-            _count(message.get("content"), found)
-    return found
+    for message in decode(_MESSAGES, messages, "messages"):
+        content = message.content
+        if isinstance(content, list):
+            _count(content, found)
+    return found if found.images or found.documents else None
 
 
-def _count(blocks: Any, found: Media) -> None:
+def _count(blocks: list[_Block | str], found: Media) -> None:
     """Add the media among content `blocks` to `found`.
 
     Only what a provider takes for media is taken out of the text: the same keys in a tool call's arguments are text.
-    A block without a type is what its key says, as vLLM reads it.
     """
-    for block in blocks if isinstance(blocks, list) else ():
-        if not isinstance(block, dict):
+    for block in blocks:
+        if isinstance(block, str) or block.type == "text":
             continue
-        kind, source = block.get("type"), block.get("source")
-        if not isinstance(kind, str | None):
-            continue
+        kind = block.kind()
         if kind == "tool_result":
-            _count(block.get("content"), found)
-        elif kind == "document" and isinstance(source, dict) and source.get("type") in ("text", "content"):
-            _count(source.get("content"), found)
-        elif kind in _IMAGES or (kind is None and not _IMAGES.isdisjoint(block)):
+            _count_nested(block.content, found)
+        elif kind in _IMAGES:
             found.images += 1
             found.inline_bytes += _inline_bytes(block)
-        elif kind in _DOCUMENTS or (kind is None and not _DOCUMENTS.isdisjoint(block)):
-            found.documents += 1
-            found.inline_bytes += _inline_bytes(block)
+        elif kind in _DOCUMENTS:
+            source = _value(block.source)
+            if isinstance(source, dict) and source.get("type") == "content":
+                _count_nested(msgspec.Raw(msgspec.json.encode(source.get("content"))), found)
+            elif not isinstance(source, dict) or source.get("type") != "text":
+                found.documents += 1
+                found.inline_bytes += _inline_bytes(block)
 
 
-def _inline_bytes(block: dict[str, Any]) -> int:
-    source, image, file, audio = (block.get(name) for name in ("source", "image_url", "file", "input_audio"))
-    inline: Any = None
+def _count_nested(content: msgspec.Raw, found: Media) -> None:
+    if holds_list(content):
+        blocks = decode(_BLOCKS, content, "messages")
+        _count(blocks if isinstance(blocks, list) else [], found)
+
+
+def _inline_bytes(block: _Block) -> int:
+    """The length of the block's base64 data; 0 where it is elsewhere."""
+    source, image, file, audio = map(_value, (block.source, block.image_url, block.file, block.input_audio))
+    inline: Any = image
     if isinstance(source, dict) and source.get("type") == "base64":
         inline = source.get("data")
     elif isinstance(image, dict):
         inline = image.get("url")
-    elif isinstance(image, str):
-        inline = image
     elif isinstance(file, dict):
         inline = file.get("file_data")
     elif isinstance(audio, dict):
@@ -138,17 +165,28 @@ def _inline_bytes(block: dict[str, Any]) -> int:
     return len(inline) if isinstance(inline, str) and inline.isascii() else 0
 
 
-def _refusal(error: Exception) -> Refusal:
+def _value(value: msgspec.Raw) -> Any:
+    return decode(_VALUE, value, "messages") if len(memoryview(value)) else None
+
+
+def _refusal(error: Exception, param: str) -> Refusal:
     text = str(error)
     if mismatch := _MISMATCH.match(text):
         expected = " or ".join(_TYPES.get(name, name) for name in mismatch[1].split(" | ") if name != "null")
         got = _TYPES.get(mismatch[2], mismatch[2])
-        if not mismatch[3]:
-            return Refusal("invalid_request", f"The body must be {expected}, not {got}")
-        return wrong(mismatch[3], f"The field '{mismatch[3]}' must be {expected}, not {got}")
+        if place := _place(param, mismatch[3]):
+            return wrong(place, f"The field '{place}' must be {expected}, not {got}")
+        return Refusal("invalid_request", f"The body must be {expected}, not {got}")
     if missing := _MISSING.match(text):
-        name = f"{missing[2]}.{missing[1]}" if missing[2] else missing[1]
-        return wrong(name, f"The field '{name}' is missing; it is required")
+        place = ".".join(filter(None, (_place(param, missing[2]), missing[1])))
+        return wrong(place, f"The field '{place}' is missing; it is required")
     if isinstance(error, msgspec.ValidationError):
         return Refusal("invalid_request", f"The body could not be understood: {text}")
     return Refusal("invalid_request", f"The body is not valid JSON: {text}")
+
+
+def _place(param: str, path: str | None) -> str:
+    """Where in the body `path` stands, which was found in the value of `param`."""
+    if not path or not param:
+        return param or path or ""
+    return f"{param}{path}" if path.startswith("[") else f"{param}.{path}"

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+from hypothesis import settings
+
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.codec import Codec, Head
 from headgate.wire.openai_chat import OPENAI_CHAT
@@ -12,6 +14,8 @@ GOLDEN = Path(__file__).parent / "golden"
 CODECS: dict[str, Codec] = {"openai": OPENAI_CHAT, "anthropic": ANTHROPIC_MESSAGES}
 OTHER = {"openai": "anthropic", "anthropic": "openai"}
 HEAD = Head(request_id="0199-r1", model="smart", created_s=1_700_000_000)
+UNTIMED = settings(deadline=None)
+"""Examples are not timed: on a busy machine a slow one is no fault, and would be shrunk for minutes."""
 _WRITE = bool(os.environ.get("HEADGATE_WRITE_GOLDEN"))
 
 

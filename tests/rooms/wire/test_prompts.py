@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rooms.wire.golden_files import UNTIMED
 
 from headgate.domain.prompt import (
     DocumentPart,
@@ -18,8 +19,9 @@ from headgate.domain.prompt import (
     ToolChoice,
     ToolResultPart,
 )
+from headgate.domain.refusal import Refusal
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
-from headgate.wire.codec import Codec, Edits
+from headgate.wire.codec import Codec, Edits, Head
 from headgate.wire.openai_chat import OPENAI_CHAT
 
 EDITS = Edits("model-1")
@@ -78,6 +80,7 @@ def through(codec: Codec, prompt: Prompt) -> tuple[Prompt, tuple[str, ...]]:
     return codec.read_prompt(body), dropped
 
 
+@UNTIMED
 @given(prompt=prompts())
 def test_what_both_can_say_survives_both(prompt: Prompt) -> None:
     once, lost = through(OPENAI_CHAT, prompt)
@@ -87,6 +90,7 @@ def test_what_both_can_say_survives_both(prompt: Prompt) -> None:
     assert (lost, lost_too) == ((), ())
 
 
+@UNTIMED
 @given(
     prompt=prompts(),
     seed=st.none() | st.integers(0, 9),
@@ -107,6 +111,7 @@ def test_what_openai_can_say_survives_openai(prompt: Prompt, seed: int | None, s
     assert through(OPENAI_CHAT, prompt) == (prompt, ())
 
 
+@UNTIMED
 @given(prompt=prompts(), schema=st.none() | objects.filter(bool), top_k=st.none() | st.integers(1, 99))
 def test_what_anthropic_can_say_survives_anthropic(prompt: Prompt, schema: Any, top_k: int | None) -> None:
     answered = ToolResultPart("t", (TextPart("x"), ImagePart(url="https://example.com/b.png")), is_error=True)
@@ -136,3 +141,63 @@ def test_our_output_limit_stands_under_the_providers_own_name() -> None:
         "stream_options": {"include_usage": True},
         "max_completion_tokens": 9,
     }
+
+
+FIELDS = {
+    "role": st.sampled_from(["user", "assistant", "system", "tool", "function"]),
+    "type": st.sampled_from(
+        ["text", "image", "image_url", "document", "file", "tool_use", "tool_result", "thinking", "search_result", "x"]
+    ),
+}
+NAMES = (
+    "content text refusal source data url media_type image_url file file_data filename id name input tool_use_id "
+    "tool_call_id tool_calls function arguments parameters thinking signature is_error citations cache_control title "
+    "schema json_schema format effort budget_tokens index delta finish_reason message usage error"
+)
+awkward = st.recursive(
+    json_values | st.sampled_from(["data:text/plain;base64,!!", "data:,x", "data:;base64,aGk="]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.fixed_dictionaries({}, optional={**FIELDS, **dict.fromkeys(NAMES.split(), inner)})
+    ),
+    max_leaves=12,
+)
+
+
+@UNTIMED
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(
+            ["system", "tools", "tool_choice", "response_format", "output_config", "thinking", "stop", "temperature"]
+        ),
+        awkward,
+        max_size=2,
+    ),
+    messages=st.lists(
+        st.fixed_dictionaries({"role": FIELDS["role"]}, optional=dict.fromkeys(("content", "tool_calls"), awkward)),
+        max_size=2,
+    ),
+)
+def test_whatever_is_asked_is_read_or_refused(fields: dict[str, Any], messages: list[Any]) -> None:
+    raw = msgspec.json.encode({**fields, "messages": messages})
+    codes = set()
+    for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES):
+        try:
+            codec.read_request(raw, {})
+            prompt = codec.read_prompt(raw)
+            for other in (OPENAI_CHAT, ANTHROPIC_MESSAGES):
+                msgspec.json.decode(other.write_request(prompt, EDITS)[0])
+        except Refusal as refusal:
+            codes.add(refusal.code)
+    assert codes <= {"invalid_request"}
+
+
+@UNTIMED
+@given(chunk=st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES.split(), awkward)), kind=st.text(max_size=3))
+def test_whatever_a_provider_streams_is_kept_to_the_byte(chunk: dict[str, Any], kind: str) -> None:
+    frame = b"data: " + msgspec.json.encode({"type": kind, **chunk}) + b"\n\n"
+    for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES):
+        events = codec.stream_reader(hide_usage=False).feed(frame)
+        assert b"".join(event.raw for event in events) == frame
+        writer = codec.stream_writer(Head("r1", "m", 1))
+        assert isinstance(b"".join([writer.write(event) for event in events]) + writer.end(), bytes)

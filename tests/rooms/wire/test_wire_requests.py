@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rooms.wire.golden_files import CODECS
+from tests.rooms.wire.golden_files import CODECS, UNTIMED
 
 from headgate.domain.refusal import Refusal
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
@@ -139,6 +139,14 @@ def test_a_plain_text_document_is_text(codec: Codec) -> None:
     assert (request.images, request.documents, request.text_bytes) == (0, 0, len(raw))
 
 
+def test_images_inside_a_documents_own_content_are_counted() -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PDF}}
+    raw = asking({"type": "document", "source": {"type": "content", "content": [image, image]}})
+    request = ANTHROPIC_MESSAGES.read_request(raw, {})
+    assert (request.images, request.documents) == (2, 0)
+    assert request.text_bytes < 500
+
+
 @BOTH
 def test_base64_inside_a_tool_calls_arguments_stays_text(codec: Codec) -> None:
     hidden = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PDF}}
@@ -152,6 +160,7 @@ def test_an_image_cannot_hide_behind_escapes(codec: Codec) -> None:
     assert codec.read_request(raw, {}).images == 1
 
 
+@UNTIMED
 @given(texts=st.lists(st.text(), max_size=5), ascii_only=st.booleans())
 def test_text_bytes_bound_the_text(texts: list[str], ascii_only: bool) -> None:
     messages = [{"role": "user", "content": [{"type": "text", "text": text} for text in texts]}]
@@ -164,6 +173,7 @@ def test_text_bytes_bound_the_text(texts: list[str], ascii_only: bool) -> None:
         assert codec.read_request(raw, {}).text_bytes >= total
 
 
+@UNTIMED
 @given(
     fields=st.dictionaries(st.text().filter(lambda name: name not in ("messages", "model", "stream")), json_values),
     spaced=st.booleans(),

@@ -1,12 +1,13 @@
 """Reading streams: any chunking, exact bytes, sound figures, and every ending."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rooms.wire.golden_files import CODECS, names, read
+from tests.rooms.wire.golden_files import CODECS, UNTIMED, names, read
 
 from headgate.domain.event import BLOCKS_PER_CHOICE, Event, EventKind, StopReason
 from headgate.domain.usage import Usage
@@ -29,22 +30,30 @@ def chunk(*choices: dict[str, Any], **fields: Any) -> bytes:
     return b"data: " + json.dumps({"id": "c", "model": "m", "choices": list(choices), **fields}).encode() + b"\n\n"
 
 
-@given(data=st.data(), name=st.sampled_from(STREAMS), crlf=st.booleans())
+@UNTIMED
+@given(cuts=st.lists(st.integers(0, 4_000), max_size=40), name=st.sampled_from(STREAMS), crlf=st.booleans())
 def test_any_chunking_gives_the_same_events_and_exactly_the_bytes_that_came(
-    data: st.DataObject, name: str, crlf: bool
+    cuts: list[int], name: str, crlf: bool
 ) -> None:
     stream = ODD + read(f"answers/{name}.sse")
     if crlf:
         stream = stream.replace(b"\n", b"\r\n")
     codec = CODECS[name.split("_")[0]]
-    reader, events, at = codec.stream_reader(hide_usage=False), [], 0
-    while at < len(stream):
-        size = data.draw(st.integers(1, 400))
-        events += reader.feed(stream[at : at + size])
-        at += size
+    reader, events = codec.stream_reader(hide_usage=False), []
+    ends = sorted({cut for cut in cuts if cut < len(stream)})
+    for start, end in pairwise([0, *ends, len(stream)]):
+        events += reader.feed(stream[start:end])
     assert events == events_of(codec, stream)
     assert joined(events) == stream
     assert reader.complete is ("error" not in name)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_cut_into_single_bytes_reads_the_same(name: str) -> None:
+    stream, codec = read(f"answers/{name}.sse"), CODECS[name.split("_")[0]]
+    reader = codec.stream_reader(hide_usage=False)
+    events = [event for at in range(len(stream)) for event in reader.feed(stream[at : at + 1])]
+    assert events == events_of(codec, stream)
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -100,6 +109,7 @@ def test_usage_beside_choices_is_read_and_its_frame_stays() -> None:
     assert joined(events) == stream
 
 
+@UNTIMED
 @given(figures=st.lists(st.integers(-9, 9), min_size=5, max_size=5))
 def test_figures_that_cannot_be_true_never_reach_the_books(figures: list[int]) -> None:
     report = {

@@ -34,7 +34,8 @@ def block_kind(event: Event) -> str:
 def citation_of(event: Event) -> Any | None:
     """The citation that `event` holds; None for the kinds that only other wire formats know."""
     citation = msgspec.json.decode(event.text)
-    return citation if str(citation.get("type", "")).endswith("_location") else None
+    known = isinstance(citation, dict) and str(citation.get("type", "")).endswith("_location")
+    return citation if known else None
 
 
 def stop_reason(stop: StopReason | None) -> str:

@@ -75,7 +75,8 @@ class _Message:
             self.calls[event.index]["function"]["arguments"] += event.text
         elif event.kind is EventKind.CITATION:
             annotation = msgspec.json.decode(event.text)
-            if annotation.get("type") == "url_citation":  # the only kind that this format knows
+            # The only kind that this format knows.
+            if isinstance(annotation, dict) and annotation.get("type") == "url_citation":
                 self.annotations.append(annotation)
         elif event.kind is EventKind.FINISHED:
             self.reason = finish_reason(event.stop)
