@@ -81,7 +81,10 @@ async def _serve(
 
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
         await _say(built, listener, store, terminal=terminal)
-        await _server(built, configuration).serve(sockets=[listener])
+        server = _server(built, configuration)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+        await server.serve(sockets=[listener])
         log.info("requests under way are finished; stopping")
 
 
@@ -143,8 +146,17 @@ def _listen(configuration: Configuration, options: Options) -> socket.socket:
     return listener
 
 
-def _server(built: Built, configuration: Configuration) -> uvicorn.Server:
-    return uvicorn.Server(
+class Server(uvicorn.Server):
+    """uvicorn's server without its signals, which it raises anew when it is done and so kills what is left to do."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def _server(built: Built, configuration: Configuration) -> Server:
+    return Server(
         uvicorn.Config(
             application(built, configuration.document.server),
             http="httptools",
