@@ -1,25 +1,62 @@
-"""The `headgate` command."""
+"""The `headgate` command: its commands by name, each loaded when it is called."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from headgate import __version__
-from headgate.cli.check import check
-from headgate.cli.migrate import migrate
-from headgate.cli.serve import serve
-from headgate.cli.simulate import simulate
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "serve": "Run the platform until it is told to stop.",
+    "check": "Check a configuration and point at every mistake in it.",
+    "migrate": "Bring a given database to this version's schema.",
+    "simulate": "Serve the demo model as OpenAI and Anthropic would.",
+    "keys": "Make, list, rotate and revoke virtual keys.",
+    "teams": "Make and list teams.",
+    "models": "See the models that can be asked for.",
+    "report": "Report what a team has spent in its budget's period.",
+    "requests": "See how one call went.",
+}
+"""The commands in the order of the help, each with its short help. The command `name` is `headgate.cli.name.name`: a
+function, or a Typer of commands. They are imported when they are called, so that none waits for another's imports."""
+
+
+class Commands(TyperGroup):
+    """The group of all commands, which knows their names and loads the one that is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for name, sentence in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=sentence, rich_markup_mode=None))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that `args` begin with, loaded, and the arguments left to it."""
+        name, known, rest = super().resolve_command(ctx, args)
+        return name, None if known is None else load(str(known.name)), rest
+
+
+def load(name: str) -> Any:
+    """The command `name`, imported."""
+    found = getattr(import_module(f"headgate.cli.{name}"), name)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name)(found)
+        found = alone
+    command = typer.main.get_command(found)
+    command.name = name
+    return command
+
 
 app = typer.Typer(
     name="headgate",
-    help="The platform through which an organisation makes all its GenAI requests.",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: faster, and the same on a terminal and in a pipe
 )
-app.command()(serve)
-app.command()(check)
-app.command()(migrate)
-app.command()(simulate)
 
 
 def _version(wanted: bool) -> None:
