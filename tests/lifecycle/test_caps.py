@@ -38,7 +38,8 @@ async def watch(url: str, over: list[tuple[int, int, int]], finished: asyncio.Ev
     async with connection:
         while not finished.is_set():
             cursor = await connection.execute(
-                "SELECT spent_nano, leased_nano, cap_nano FROM budget_accounts WHERE spent_nano + leased_nano > cap_nano"
+                "SELECT spent_nano, leased_nano, cap_nano FROM budget_accounts"
+                " WHERE spent_nano + leased_nano > cap_nano"
             )
             over += await cursor.fetchall()
 

@@ -1,10 +1,11 @@
 """A refusal as the native and administration surfaces say it: one JSON body, the same for every unknown path."""
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from headgate.domain.refusal import Refusal
+from headgate.wire.explanation import explanation
 
 _TYPE_OF_STATUS: Final = {
     401: "authentication_error",
@@ -18,7 +19,6 @@ _TYPE_OF_STATUS: Final = {
     503: "unavailable_error",
     504: "timeout_error",
 }
-_DETAILS: Final = ("scope", "limit", "used", "resets_at", "owner", "link")
 
 
 def native_error(refusal: Refusal, request_id: str) -> bytes:
@@ -27,11 +27,6 @@ def native_error(refusal: Refusal, request_id: str) -> bytes:
     `error` holds type, code, message and param; `headgate` holds code, scope, limit, used, resets_at, owner, link and
     request_id, null where they do not apply, and `fields` (`[{"param", "message"}]`) where several fields are wrong.
     """
-    details = refusal.details
-    headgate: dict[str, Any] = {"code": refusal.code}
-    headgate.update({name: details.get(name) for name in _DETAILS})
-    headgate.update({name: value for name, value in details.items() if name not in _DETAILS})
-    headgate["request_id"] = request_id
     return msgspec.json.encode(
         {
             "error": {
@@ -40,7 +35,7 @@ def native_error(refusal: Refusal, request_id: str) -> bytes:
                 "message": refusal.sentence,
                 "param": refusal.param,
             },
-            "headgate": headgate,
+            "headgate": explanation(refusal, request_id),
         }
     )
 

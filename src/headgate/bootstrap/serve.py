@@ -20,6 +20,7 @@ from headgate.bootstrap.config.loading import Configuration, load
 from headgate.bootstrap.discovery import discover
 from headgate.bootstrap.transcript import Started, transcript
 from headgate.storage.migrate import migrate
+from headgate.storage.postgres.account import PostgresUnavailable
 from headgate.storage.postgres.data_directory import DataDirectoryLock
 from headgate.storage.postgres.database import Database
 from headgate.storage.postgres.embedded import EmbeddedPostgres
@@ -31,6 +32,7 @@ DATABASE_URL: Final = "HEADGATE_DATABASE_URL"
 DEFAULT_FILE: Final = Path("headgate.yaml")
 SHUTDOWN_S: Final = 30
 """How long requests under way may take to finish after the signal to stop."""
+REVIVE_EVERY_S: Final = 1.0
 KEEP_ALIVE_S: Final = 75
 """Longer than common load balancers' 60 s, so that they and not we close idle connections."""
 
@@ -122,11 +124,25 @@ async def _postgres(
         return
     postgres = EmbeddedPostgres(data_dir)
     url = await asyncio.to_thread(postgres.start)
+    reviving = asyncio.create_task(_keep_alive(postgres))
     try:
         await asyncio.to_thread(migrate, url)
         yield url, f"embedded PostgreSQL and journal in {data_dir}"
     finally:
+        reviving.cancel()
+        await asyncio.gather(reviving, return_exceptions=True)
         await asyncio.to_thread(postgres.stop)
+
+
+async def _keep_alive(postgres: EmbeddedPostgres) -> None:
+    """Start an embedded PostgreSQL again that ended by itself."""
+    while True:
+        await asyncio.sleep(REVIVE_EVERY_S)
+        try:
+            if await asyncio.to_thread(postgres.revive):
+                log.warning("the embedded PostgreSQL had ended and was started again")
+        except PostgresUnavailable as error:
+            log.error("the embedded PostgreSQL ended and does not start: %s", error)
 
 
 def _listen(configuration: Configuration, options: Options) -> socket.socket:

@@ -8,7 +8,8 @@ class FrameTooLong(ValueError):
 class FrameCutter:
     """Cuts chunks of any size into whole frames, each kept with its exact bytes.
 
-    A frame ends with a blank line (LF, CRLF or CR). `max_frame_bytes` bounds what is held back.
+    A frame ends with a blank line; lines end with LF or CRLF, as every provider writes them. `max_frame_bytes` bounds
+    what is held back.
     """
 
     def __init__(self, max_frame_bytes: int = 16 * 1024 * 1024) -> None:

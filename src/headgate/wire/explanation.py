@@ -13,6 +13,6 @@ def explanation(refusal: Refusal, request_id: str) -> dict[str, Any]:
     told: dict[str, Any] = {"code": refusal.code}
     told.update({name: details.get(name) for name in _DETAILS})
     told["request_id"] = request_id
-    told["link"] = details.get("link") or f"/why/{request_id}"
+    told["link"] = details.get("link") or f"/admin/v1/requests/{request_id}"
     told.update({name: value for name, value in details.items() if name not in told})
     return told

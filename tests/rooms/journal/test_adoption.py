@@ -124,6 +124,7 @@ async def test_a_directory_that_outlived_its_adoption_is_only_removed(database: 
     assert len(settled.settled) == 1
 
 
+@pytest.mark.soak
 async def test_the_killed_are_adopted_by_the_killed(database: Database, database_url: str, tmp_path: Path) -> None:
     left: list[str] = []
     for cycle in range(CYCLES):

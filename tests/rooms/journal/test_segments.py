@@ -81,6 +81,7 @@ def test_segments_before_a_number_are_removed_but_never_the_one_being_written(tm
     assert len(list(tmp_path.glob("*.segment"))) == 1
 
 
+@pytest.mark.soak
 def test_an_acknowledged_frame_survives_kill_9(tmp_path: Path) -> None:
     for cycle in range(KILLS):
         root = tmp_path / str(cycle)

@@ -188,7 +188,7 @@ EXPLAINED = {
     "resets_at": None,
     "owner": "ann@example.com",
     "request_id": "r1",
-    "link": "/why/r1",
+    "link": "/admin/v1/requests/r1",
 }
 
 
