@@ -46,10 +46,16 @@ def group() -> None:
 
 @keys.command(epilog=WHERE)
 def create(
-    team: Annotated[str | None, typer.Option(help="Its team; left out for a key of the platform itself.")] = None,
-    project: Annotated[str | None, typer.Option(help="Binds it to one project; left out, 'default'.")] = None,
-    user: Annotated[str | None, typer.Option(help="Binds it to one user.")] = None,
-    role: Annotated[Role, typer.Option(help="What it may do.")] = Role.MEMBER,
+    team: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Its team; left out for a key of the platform itself.")
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Binds it to one project; left out, 'default'.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="Binds it to one user.")] = None,
+    role: Annotated[
+        Role, typer.Option(metavar="ROLE", help="platform-admin, team-admin, member or auditor.")
+    ] = Role.MEMBER,
     expires_in: Annotated[
         str | None, typer.Option(metavar="DURATION", help="From now, such as 30d; left out, never.")
     ] = None,
@@ -62,7 +68,7 @@ def create(
 
 @keys.command("list", epilog=WHERE)
 def list_keys(
-    team: Annotated[str | None, typer.Option(help="Of this team alone.")] = None,
+    team: Annotated[str | None, typer.Option(metavar="NAME", help="Of this team alone.")] = None,
     limit: Most = 1000,
     json: Json = False,
 ) -> None:

@@ -60,7 +60,9 @@ def create(
     use_case: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A use case that it may call; left out, it may call all.")
     ] = None,
-    owner: Annotated[str | None, typer.Option(help="Who answers for it; named where its calls are refused.")] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who answers for it; named where its calls are refused.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make a team with its project 'default'. What is left out follows the configuration's defaults."""
