@@ -155,6 +155,8 @@ class Record:
         self.provider_ns = 0
         self.windows: tuple[RateWindow, ...] = ()
         self._mark_ns = call.received_ns
+        self._answering_ns: int | None = None
+        """Our own time until the answer began; what a stream takes afterwards is its provider's and its caller's."""
         self._appender = appender
         self._closed = closed
         self._salt = os.urandom(16)
@@ -241,6 +243,7 @@ class Record:
         """`answer` with its terminal events held back until the CLOSE is appended."""
         self.answer = answer
         answer.books = self
+        self._answering_ns = self.own_ns()
         answer.events = self._closing(answer.events)
         return answer
 
@@ -305,7 +308,7 @@ class Record:
             self.usage(),
             self.cost_nano(),
             (self.clock.monotonic_ns() - call.received_ns) // 1000,
-            self.own_ns() // 1000,
+            (self.own_ns() if self._answering_ns is None else self._answering_ns) // 1000,
             self._salt,
             hashlib.blake2b(raw, key=self._salt, digest_size=16).digest(),
             self._answer_digest.digest(),
