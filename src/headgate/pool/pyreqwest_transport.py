@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final, NoReturn
 
 from pyreqwest.client import ClientBuilder
-from pyreqwest.exceptions import ConnectError, ConnectTimeoutError, PyreqwestError, RequestError, RequestTimeoutError
+from pyreqwest.exceptions import PyreqwestError, RequestError, RequestTimeoutError
 from pyreqwest.response import Response
 
 from headgate.pool.transport import ConnectFailed, Reply, TransportFailed, TransportTimedOut, Upstream
@@ -16,8 +16,10 @@ MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 CONNECT_TIMEOUT: Final = timedelta(seconds=10)
 IDLE_CONNECTION: Final = timedelta(seconds=50)
 """Shorter than common load balancers' 60 s, so that a kept connection is rarely stale."""
-READ_BUFFER_BYTES: Final = 64 * 1024
-"""What reqwest may read ahead of us on one stream; past it the provider feels back-pressure."""
+READ_AHEAD_BYTES: Final = 0
+"""pyreqwest reads so much of a body before it hands the reply over; more than nothing would hold every stream back."""
+BEFORE_SENDING: Final = "client error (Connect)"
+"""What hyper calls errors of making a connection; pyreqwest takes every error before the reply's head for one."""
 
 
 class PyreqwestTransport:
@@ -44,7 +46,7 @@ class PyreqwestTransport:
             .headers(upstream.headers)
             .body_bytes(upstream.body)
             .timeout(timedelta(milliseconds=upstream.timeout_ms))
-            .streamed_read_buffer_limit(READ_BUFFER_BYTES)
+            .streamed_read_buffer_limit(READ_AHEAD_BYTES)
             .build_streamed()
         )
         try:
@@ -109,9 +111,10 @@ class _Chunks:
 
 
 def _fail(error: PyreqwestError) -> NoReturn:
-    causes = (error.details or {}).get("causes") if isinstance(error, RequestError) else None
-    detail = causes[-1]["message"] if causes else error.message
-    if isinstance(error, ConnectError | ConnectTimeoutError):
+    told = (error.details or {}).get("causes") if isinstance(error, RequestError) else None
+    causes = [cause["message"] for cause in told or ()]
+    detail = causes[-1] if causes else error.message
+    if BEFORE_SENDING in causes:
         raise ConnectFailed(detail) from error
     if isinstance(error, RequestTimeoutError):
         raise TransportTimedOut(detail) from error

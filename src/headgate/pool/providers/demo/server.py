@@ -107,9 +107,13 @@ async def serve(engine: Engine, listener: socket.socket) -> None:
 
 
 @asynccontextmanager
-async def serving(engine: Engine | None = None) -> AsyncIterator[str]:
-    """Serve within this program on a free port of loopback; gives the base URL, such as `http://127.0.0.1:40123`."""
-    listener = listen("127.0.0.1", 0)
+async def serving(engine: Engine | None = None, port: int = 0) -> AsyncIterator[str]:
+    """Serve within this program on a port of loopback, 0 for a free one; gives the base URL, `http://127.0.0.1:PORT`.
+
+    Raises:
+        OSError: the port cannot be had.
+    """
+    listener = listen("127.0.0.1", port)
     server = _Server(_config(engine or Engine()))
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     running.add_done_callback(lambda _: server.up.set())
