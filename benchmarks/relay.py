@@ -29,6 +29,7 @@ class Relay:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         request = self._client.post(self._url).header("content-type", "application/json").body_bytes(body)
+        request = request.streamed_read_buffer_limit(0)  # each event goes on as it comes
         async with request.build_streamed() as response:
             kind = (response.get_header("content-type") or "").encode()
             await send({"type": "http.response.start", "status": response.status, "headers": [(b"content-type", kind)]})
