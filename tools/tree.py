@@ -1,4 +1,4 @@
-"""Writes the tree in docs/architecture.md from each module's first sentence; `--check` only says whether it is fresh."""
+"""Writes the tree in docs/architecture.md from the modules' first sentences; `--check` says whether it is fresh."""
 
 import ast
 import sys
