@@ -1,12 +1,12 @@
 """The transport to real providers: pyreqwest (reqwest and hyper underneath), HTTP/1.1 with keep-alive."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final, NoReturn
 
 from pyreqwest.client import ClientBuilder
 from pyreqwest.exceptions import PyreqwestError, RequestError, RequestTimeoutError
+from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
 from headgate.pool.transport import ConnectFailed, Reply, TransportFailed, TransportTimedOut, Upstream
@@ -38,10 +38,9 @@ class PyreqwestTransport:
             .build()
         )
 
-    @asynccontextmanager
-    async def send(self, upstream: Upstream) -> AsyncIterator[Reply]:
+    def send(self, upstream: Upstream) -> "_Sending":
         """Send and wait for the reply's head; leaving the block closes what is left of the exchange."""
-        request = (
+        return _Sending(
             self._client.request(upstream.method, upstream.url)
             .headers(upstream.headers)
             .body_bytes(upstream.body)
@@ -49,18 +48,26 @@ class PyreqwestTransport:
             .streamed_read_buffer_limit(READ_AHEAD_BYTES)
             .build_streamed()
         )
-        try:
-            response = await request.__aenter__()
-        except PyreqwestError as error:
-            _fail(error)
-        try:
-            yield PyreqwestReply(response)
-        finally:
-            await request.__aexit__(None, None, None)
 
     async def close(self) -> None:
         """Close idle connections."""
         await self._client.close()
+
+
+class _Sending:
+    """One exchange as a block."""
+
+    def __init__(self, request: StreamRequest) -> None:
+        self._request = request
+
+    async def __aenter__(self) -> Reply:
+        try:
+            return PyreqwestReply(await self._request.__aenter__())
+        except PyreqwestError as error:
+            _fail(error)
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self._request.__aexit__(None, None, None)
 
 
 class PyreqwestReply:
