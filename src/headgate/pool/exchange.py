@@ -42,21 +42,18 @@ class Exchange:
         self._finished = False
         self.headers: Mapping[str, str] = {}
 
-    async def open(self, codec: Codec, *, stream: bool, hide_usage: bool, patience_s: float) -> AsyncIterator[Event]:
+    async def open(self, codec: Codec, *, stream: bool, hide_usage: bool, first_token_s: float) -> AsyncIterator[Event]:
         """Wait for the first event that shows something of the answer; then all events, from the first.
 
         Raises:
             Refusal: the provider gave no answer; the attempt is booked and closed.
         """
         try:
-            async with asyncio.timeout(patience_s):
-                reply = await self._sending.__aenter__()
-                self._entered = True
-                self.headers = reply.headers
-                if reply.status != 200:
-                    raise await self._refused(reply, codec)
-                if not stream:
-                    return _replay(self._whole(codec, await reply.body()))
+            if not stream:  # the transport keeps the time of a whole answer
+                reply = await self._enter(codec)
+                return _replay(self._whole(codec, await reply.body()))
+            async with asyncio.timeout(first_token_s):
+                reply = await self._enter(codec)
                 reader, chunks = codec.stream_reader(hide_usage=hide_usage), reply.chunks()
                 return self._stream(reader, await self._begin(reader, chunks), chunks)
         except (TimeoutError, TransportFailed, ValueError) as error:
@@ -66,6 +63,15 @@ class Exchange:
         except BaseException:
             await self.close()
             raise
+
+    async def _enter(self, codec: Codec) -> Reply:
+        """The reply's head; raises the refusal for an error status."""
+        reply = await self._sending.__aenter__()
+        self._entered = True
+        self.headers = reply.headers
+        if reply.status != 200:
+            raise await self._refused(reply, codec)
+        return reply
 
     async def close(self) -> None:
         """End the exchange. What is not booked yet was left by its caller: what was produced is charged."""

@@ -1,7 +1,7 @@
 """The door out: every model call leaves here, whoever makes it, and tries the deployments of its chain in order."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Mapping
+from types import TracebackType
 from typing import Final, NamedTuple
 
 from headgate.catalog.bounds import bound, estimate
@@ -48,19 +48,14 @@ class Pool:
         self._clock = clock
         self._breakers: dict[str, tuple[Provider, Breaker]] = {}
 
-    @asynccontextmanager
-    async def call(self, record: Record, purpose: Purpose, request: Request) -> AsyncIterator[Answer]:
-        """The answer of the first deployment that begins one; nothing was sent to the caller until then.
+    def call(self, record: Record, purpose: Purpose, request: Request) -> "Calling":
+        """A block that gives the answer of the first deployment that begins one; until then the caller got nothing.
 
-        Raises:
+        Entering raises:
             Refusal: no deployment answered, or the provider refused the request itself.
         """
         assert record.use_case is not None, "a call is permitted before it is made"
-        exchange, answer = await self._first_answer(record, record.use_case, purpose, request)
-        try:
-            yield answer
-        finally:
-            await exchange.close()
+        return Calling(self._first_answer(record, record.use_case, purpose, request))
 
     async def close(self) -> None:
         """Close the connections to every provider."""
@@ -127,7 +122,7 @@ class Pool:
             CODECS[wire],
             stream=request.stream,
             hide_usage=request.wire is wire and not request.usage_asked,
-            patience_s=(chain.first_token_ms if request.stream else chain.timeout_ms) / 1000,
+            first_token_s=chain.first_token_ms / 1000,
         )
         attempt.began()
         passed = tuple((name, exchange.headers[name]) for name in PASSED_HEADERS if name in exchange.headers)
@@ -148,6 +143,24 @@ class Pool:
             known = (provider, Breaker(self._clock, provider.breaker_failures, provider.breaker_open_ms))
             self._breakers[provider.name] = known
         return known[1]
+
+
+class Calling:
+    """One call of a model as a block: a class, for `asynccontextmanager` costs twice as much on every request."""
+
+    def __init__(self, opening: Coroutine[None, None, tuple[Exchange, Answer]]) -> None:
+        self._opening = opening
+        self._exchange: Exchange | None = None
+
+    async def __aenter__(self) -> Answer:
+        self._exchange, answer = await self._opening
+        return answer
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._exchange is not None, "a block is left after it was entered"
+        await self._exchange.close()
 
 
 def _body(
