@@ -34,7 +34,7 @@ DEFAULT_FILE: Final = Path("headgate.yaml")
 SHUTDOWN_S: Final = 30
 """How long requests under way may take to finish after the signal to stop."""
 GC_THRESHOLD: Final = 50_000
-"""Objects between two collections; the default of 700 costs a fifth of a request's time, for requests leave no cycles."""
+"""Objects between two collections; with the default of 700 they take a fifth of a request's time, and find nothing."""
 REVIVE_EVERY_S: Final = 1.0
 KEEP_ALIVE_S: Final = 75
 """Longer than common load balancers' 60 s, so that they and not we close idle connections."""
