@@ -113,7 +113,7 @@ class Engine:
             return _failed(codec, refusal, answer_id)
         told = script.directives
         delay_ms = self._settings.latency_ms if told.delay_ms is None else told.delay_ms
-        if told.fail is not None and self._fails(told.fail, key, asked.body):
+        if told.fail is not None and self._fails(told.fail, key, script.message):
             if delay_ms:
                 await pause(delay_ms / 1000)
             sentence = f"The demo model fails with status {told.fail.status}, as the message directs."
@@ -143,11 +143,11 @@ class Engine:
             return _failed(ANTHROPIC_MESSAGES, refusal, "")
         return _json(200, {"input_tokens": counted})
 
-    def _fails(self, failing: Failing, key: str, body: bytes) -> bool:
-        """Whether a message that directs a failure still fails; the newest messages are counted, by key."""
+    def _fails(self, failing: Failing, key: str, message: str) -> bool:
+        """Whether a message that directs a failure still fails; the newest are counted, by their text and key."""
         if failing.times is None:
             return True
-        name = hashlib.sha256(key.encode() + b"\0" + body).digest()
+        name = hashlib.sha256(f"{key}\0{message}".encode()).digest()
         failed = self._failures.get(name, 0)
         self._failures[name] = min(failed + 1, failing.times)
         self._failures.move_to_end(name)

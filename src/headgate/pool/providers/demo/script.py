@@ -52,6 +52,8 @@ class Script(msgspec.Struct):
     stop_sequence: str
     usage: Usage
     """What the answer reports at its end."""
+    message: str
+    """The text that directed it."""
     choices: int = 1
 
     def events(self, *, whole: bool) -> Iterator[tuple[int, Event]]:
@@ -100,7 +102,7 @@ def write_script(prompt: Prompt, limit: int | None, choices: int) -> Script:
         )
     if limit is not None and sum(len(block.pieces) for block in blocks) > limit:
         blocks, stop, sequence = _shortened(blocks, limit), StopReason.LENGTH, ""
-    return Script(directives, blocks, stop, sequence, _usage(prompt, directives, blocks, choices), choices)
+    return Script(directives, blocks, stop, sequence, _usage(prompt, directives, blocks, choices), text, choices)
 
 
 def input_tokens(prompt: Prompt) -> int:
