@@ -74,10 +74,14 @@ class Exchange:
         return reply
 
     async def close(self) -> None:
-        """End the exchange. What is not booked yet was left by its caller: what was produced is charged."""
+        """End the exchange. What is not booked yet was left by its caller: what was produced is charged.
+
+        Before the reply's head nothing is known, and pyreqwest 0.15 lets the request run on: the bound is charged.
+        """
         if not self._attempt.closed:
             self._breaker.undecided()
-            self._attempt.close(self._produced(), Basis.ESTIMATED, Outcome.ABANDONED, "caller_left")
+            usage, basis = (self._produced(), Basis.ESTIMATED) if self._entered else (Usage(), Basis.RESERVED)
+            self._attempt.close(usage, basis, Outcome.ABANDONED, "caller_left")
         if self._entered:
             self._entered = False
             await self._sending.__aexit__(None, None, None)
