@@ -114,7 +114,7 @@ class Pool:
             breaker.undecided()
             raise
         headers = _headers(request, wire, kind, provider.secret)
-        headers += (("x-request-id", f"{record.call.request_id}-{len(record.attempts)}"),)
+        headers += (("x-headgate-attempt", f"{record.call.request_id}-{len(record.attempts)}"),)
         upstream = Upstream("POST", provider.base_url + kind.paths[wire], headers, body, chain.timeout_ms)
         transport = self._transports.get(provider.kind) or self._transports[""]
         exchange = Exchange(attempt, breaker, transport.send(upstream), estimate(request))

@@ -24,7 +24,7 @@ def body_of(said: Any, fields: dict[str, Any]) -> dict[str, Any]:
 async def ask(transport: DemoTransport, said: Any, path: str = OPENAI, **fields: Any) -> tuple[int, bytes]:
     """Status and body of the reply to `said`."""
     raw = msgspec.json.encode(body_of(said, fields))
-    headers = (("authorization", "Bearer k"), ("x-request-id", "r-1"))
+    headers = (("authorization", "Bearer k"), ("x-headgate-attempt", "r-1"))
     async with transport.send(Upstream("POST", path, headers, raw, 10_000)) as reply:
         return reply.status, await reply.body()
 

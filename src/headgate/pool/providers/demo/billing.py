@@ -17,7 +17,7 @@ class Bill(msgspec.Struct):
 
     answer_id: str
     request_id: str
-    """The caller's `x-request-id`, by which its own books find the answer again."""
+    """The caller's `x-headgate-attempt`, by which its own books find the answer again."""
     key: str
     model: str
     input_tokens: int
