@@ -64,7 +64,7 @@ def prompts(draw: st.DrawFn) -> Prompt:
     offered = tuple(draw(st.lists(tools, max_size=3)))
     return Prompt(
         messages=tuple(draw(st.lists(user_turns | assistant_turns, max_size=4))),
-        system=tuple(draw(st.lists(said, max_size=2))),
+        system=tuple(draw(st.lists(said, max_size=1))),
         tools=offered,
         tool_choice=draw(st.none() | choices) if offered else None,
         max_output_tokens=draw(st.integers(1, 9_000)),

@@ -29,9 +29,8 @@ def write_request(prompt: Prompt, edits: Edits) -> tuple[bytes, tuple[str, ...]]
     """A body that says `prompt`, and the wire names of what it cannot say."""
     dropped = Dropped()
     messages: list[dict[str, Any]] = []
-    if prompt.system:  # one message: the chat templates of many models refuse a second
-        texts = [{"type": "text", "text": text} for text in prompt.system]
-        messages.append({"role": "system", "content": _shortest(texts)})
+    if prompt.system:  # one message of plain text: chat templates refuse a second, some servers a list of parts
+        messages.append({"role": "system", "content": "\n\n".join(prompt.system)})
     for message in prompt.messages:
         messages += _assistant(message, dropped) if message.role == "assistant" else _user(message, dropped)
     dropped.add("top_k", prompt.top_k is not None)

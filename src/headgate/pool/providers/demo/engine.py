@@ -119,7 +119,8 @@ class Engine:
             sentence = f"The demo model fails with status {told.fail.status}, as the message directs."
             return _failed(codec, Refusal("provider_error", sentence, status=told.fail.status), answer_id)
         pace_ms = self._settings.pace_ms if told.pace_ms is None else told.pace_ms
-        bill = Bill(answer_id, asked.headers.get("x-headgate-attempt", ""), key, request.model, script.usage.input_tokens)
+        attempt = asked.headers.get("x-headgate-attempt", "")
+        bill = Bill(answer_id, attempt, key, request.model, script.usage.input_tokens)
         self.billing.begin(bill)
         generation = Generation(script, (self.billing, bill), pause, (delay_ms / 1000, pace_ms / 1000))
         shows_usage = codec.wire is WireFormat.ANTHROPIC_MESSAGES or request.usage_asked
