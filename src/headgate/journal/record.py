@@ -77,17 +77,21 @@ class Hold(Protocol):
 class Attempt:
     """One model call, opened in the journal before its first byte and closed exactly once."""
 
-    __slots__ = ("_opened", "_record", "closed", "cost_nano", "deployment", "first_event_ns", "sent_ns", "usage")
+    __slots__ = ("_opened", "_record", "cost_nano", "deployment", "first_event_ns", "sent_ns", "usage")
 
     def __init__(self, record: "Record", opened: AttemptOpen, deployment: Deployment) -> None:
-        self._record = record
+        self._record: Record | None = record  # let go with the close: a cycle would keep the request's bytes
         self._opened = opened
         self.deployment = deployment
-        self.closed = False
         self.usage = Usage()
         self.cost_nano = 0
         self.sent_ns = record.clock.monotonic_ns()
         self.first_event_ns = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is booked."""
+        return self._record is None
 
     @property
     def hold_nano(self) -> int:
@@ -96,17 +100,17 @@ class Attempt:
 
     def began(self) -> None:
         """The provider's first event came; the time until now was the provider's."""
-        if not self.first_event_ns:
+        if self._record is not None and not self.first_event_ns:
             self.first_event_ns = self._record.clock.monotonic_ns()
             self._record.waited(self.first_event_ns - self.sent_ns)
 
     def close(self, usage: Usage, basis: Basis, outcome: Outcome, code: str = "") -> None:
         """Append the attempt's end and settle its hold; later calls change nothing."""
-        if self.closed:
+        if self._record is None:
             return
-        self.closed = True
         self.began()
         record, opened = self._record, self._opened
+        self._record = None
         price = self.deployment.price
         assert price is not None, "a deployment is priced before it is called"
         cost = opened.hold_nano if basis is Basis.RESERVED else price.cost_nano(usage)
@@ -148,7 +152,6 @@ class Record:
         self.hold: Hold = NO_HOLD
         self.attempts: list[Attempt] = []
         self.steps: list[Step] = []
-        self.answer: Answer | None = None
         self.close: Close | None = None
         self.pipeline = ""
         self.model = ""
@@ -241,7 +244,6 @@ class Record:
 
     def closing(self, answer: Answer) -> Answer:
         """`answer` with its terminal events held back until the CLOSE is appended."""
-        self.answer = answer
         answer.books = self
         self._answering_ns = self.own_ns()
         answer.events = self._closing(answer.events)
