@@ -38,7 +38,7 @@ class Peer(NamedTuple):
     def request(self, message: str, *, stream: bool = False, timeout_ms: int = 10_000) -> Upstream:
         """A chat completion of one message."""
         body = {"model": "demo", "stream": stream, "messages": [{"role": "user", "content": message}]}
-        headers = (("Content-Type", "application/json"), ("X-Request-Id", "r-1"), ("authorization", "Bearer k"))
+        headers = (("Content-Type", "application/json"), ("X-Headgate-Attempt", "r-1"), ("authorization", "Bearer k"))
         url = f"{self.url}/v1/chat/completions"
         return Upstream("POST", url, headers, msgspec.json.encode(body), timeout_ms)
 
