@@ -14,7 +14,11 @@ class WireFormat(StrEnum):
 
     NATIVE = "native"
     OPENAI_CHAT = "openai-chat"
+    OPENAI_RESPONSES = "openai-responses"
+    OPENAI_EMBEDDINGS = "openai-embeddings"
     ANTHROPIC_MESSAGES = "anthropic-messages"
+    GEMINI = "gemini"
+    BEDROCK_CONVERSE = "bedrock-converse"
 
 
 class Purpose(StrEnum):

@@ -61,10 +61,33 @@ class StreamWriter(Protocol):
         ...
 
 
-class Codec(Protocol):
-    """One wire format."""
+class ProviderCodec(Protocol):
+    """A wire format in which a provider is asked."""
 
-    wire: WireFormat
+    @property
+    def wire(self) -> WireFormat:
+        """Its name."""
+        ...
+
+    def write_request(self, prompt: Prompt, edits: Edits) -> tuple[bytes, tuple[str, ...]]:
+        """A body from the canonical form, and the names of what this wire format cannot say."""
+        ...
+
+    def stream_reader(self, *, hide_usage: bool) -> StreamReader:
+        """A reader for a streamed answer; `hide_usage` takes the bytes of usage-only frames out."""
+        ...
+
+    def read_whole(self, body: bytes) -> list[Event]:
+        """The events of a whole answer; its bytes are on the `finished` event.
+
+        Raises:
+            ValueError: the body is not an answer of this wire format.
+        """
+        ...
+
+
+class Codec(ProviderCodec, Protocol):
+    """A wire format that callers speak, too."""
 
     def read_request(self, raw: bytes, headers: Mapping[str, str]) -> Request:
         """Read only what routing, limits and money need. `headers` have lower-case names.
@@ -84,22 +107,6 @@ class Codec(Protocol):
 
     def splice(self, request: Request, edits: Edits) -> bytes:
         """The caller's own body with `edits` made and every other value's bytes untouched."""
-        ...
-
-    def write_request(self, prompt: Prompt, edits: Edits) -> tuple[bytes, tuple[str, ...]]:
-        """A body from the canonical form, and the names of what this wire format cannot say."""
-        ...
-
-    def stream_reader(self, *, hide_usage: bool) -> StreamReader:
-        """A reader for a streamed answer; `hide_usage` takes the bytes of usage-only frames out."""
-        ...
-
-    def read_whole(self, body: bytes) -> list[Event]:
-        """The events of a whole answer; its bytes are on the `finished` event.
-
-        Raises:
-            ValueError: the body is not an answer of this wire format.
-        """
         ...
 
     def stream_writer(self, head: Head) -> StreamWriter:
