@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from headgate.api.admin.door import REQUEST_ID
+from headgate.api.cycle import LEFT
 from headgate.api.dispatch import Dispatch
 from headgate.api.front import Front
 from headgate.domain.call import Call
@@ -106,8 +107,8 @@ class Frames:
         self.records.append(record)
         return record
 
-    def append(self, body: Any) -> None:
-        self.bodies.append(body)
+    def append(self, *bodies: Any) -> None:
+        self.bodies += bodies
 
     async def durable(self) -> None:
         return None
@@ -292,14 +293,23 @@ class Caller:
         sent = {"authorization": f"Bearer {MEMBER}", "content-length": str(len(raw)), **headers}
         pairs = [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in sent.items() if value]
         self._house = house
+        extensions = {LEFT: self._when_left}
         self._scope = {"type": "http", "method": method, "path": path, "headers": pairs, "client": ("10.0.0.1", 1)}
+        self._scope["extensions"] = extensions
+        self._left: list[Callable[[], None]] = []
         self._messages: list[dict[str, Any]] = [{"type": "http.request", "body": raw}]
         self._gone = asyncio.Event()
         self.got_some = asyncio.Event()
         self.response = Response()
 
+    def _when_left(self, callback: Callable[[], None]) -> None:
+        self._left.append(callback)
+
     def hang_up(self) -> None:
         self._gone.set()
+        if not self.response.whole:
+            for callback in self._left:
+                callback()
 
     async def run(self) -> None:
         await self._house.app(self._scope, self._receive, self._send)

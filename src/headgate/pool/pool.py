@@ -118,7 +118,7 @@ class Pool:
         upstream = Upstream("POST", provider.base_url + kind.paths[wire], headers, body, chain.timeout_ms)
         transport = self._transports.get(provider.kind) or self._transports[""]
         exchange = Exchange(attempt, breaker, transport.send(upstream), estimate(request))
-        events = await exchange.open(
+        await exchange.open(
             CODECS[wire],
             stream=request.stream,
             hide_usage=request.wire is wire and not request.usage_asked,
@@ -129,7 +129,7 @@ class Pool:
         return exchange, Answer(
             wire,
             not request.stream,
-            events,
+            exchange,
             deployment,
             record.pipeline,
             passed if wire is request.wire else (),

@@ -28,7 +28,7 @@ GRANTED = ("default", "chat", "handbook", "gone")
 class Nowhere:
     """Takes frames and keeps none."""
 
-    def append(self, body: Body) -> None:
+    def append(self, *bodies: Body) -> None:
         """Nothing is kept."""
 
     async def durable(self) -> None:
