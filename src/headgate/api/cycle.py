@@ -86,7 +86,7 @@ class Cycle:
         "_line",
         "_on_left",
         "_parts",
-        "_scope",
+        "_request",
         "_start",
         "_told_whole",
         "_waiter",
@@ -100,7 +100,12 @@ class Cycle:
     ) -> None:
         scope["extensions"] = {LEFT: self._when_left}
         self._line = line
-        self._scope = scope
+        self._request: tuple[str, str, list[tuple[bytes, bytes]]] = (
+            scope["method"],
+            scope["http_version"],
+            scope["headers"],
+        )
+        """Of the scope, which knows us, only what is needed: a circle would wait for the collector."""
         self._ended = ended
         self._on_left: Callable[[], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -119,12 +124,12 @@ class Cycle:
         self.complete = False
         """Whether the response is whole."""
 
-    async def run(self, app: Application) -> None:
+    async def run(self, app: Application, scope: dict[str, Any]) -> None:
         """Let `app` answer; a response that it leaves open ends the connection."""
         try:
-            await app(self._scope, self.receive, self.send)
+            await app(scope, self.receive, self.send)
         except Exception:
-            _LOGGER.exception("the application failed at %s", self._scope["path"])
+            _LOGGER.exception("the application failed at %s", scope["path"])
         finally:
             if not self.complete and not self._gone:
                 self._break_off()
@@ -156,11 +161,13 @@ class Cycle:
         """The caller is gone."""
         self._gone = True
         self._wake()
-        if self._on_left is not None and not self.complete:
-            self._on_left()
+        on_left, self._on_left = self._on_left, None
+        if on_left is not None:
+            on_left()
 
     def _when_left(self, callback: Callable[[], None]) -> None:
-        self._on_left = callback
+        if not self.complete:
+            self._on_left = callback
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -225,19 +232,21 @@ class Cycle:
             self._line.transport.write(head + body)
         if not more:
             self.complete = True
+            self._on_left = None
             self._wake()
             self._ended(self)
 
     def _head(self, start: Message) -> bytes:
         """The status line and headers; decides how the body is framed."""
+        method, version, _ = self._request
         status: int = start["status"]
         headers = [*self._line.default_headers, *start["headers"]]
         declared = dict(headers).get(b"content-length")
-        if self._scope["method"] == "HEAD" or status in _BODILESS:
+        if method == "HEAD" or status in _BODILESS:
             self._bodiless = True
         elif declared is not None:
             self._left_bytes = int(declared)
-        elif self._scope["http_version"] == "1.1":
+        elif version == "1.1":
             self._chunked = True
             headers.append((b"transfer-encoding", b"chunked"))
         else:
@@ -252,7 +261,7 @@ class Cycle:
         return head
 
     def _expects_continue(self) -> bool:
-        return any(name == b"expect" and value.lower() == b"100-continue" for name, value in self._scope["headers"])
+        return any(name == b"expect" and value.lower() == b"100-continue" for name, value in self._request[2])
 
 
 def text_response(status: HTTPStatus, sentence: str) -> bytes:

@@ -52,7 +52,7 @@ class CallerProtocol(asyncio.Protocol):
         """The request being received or answered."""
         self._reading: Cycle | None = None
         """The request whose body is being received."""
-        self._waiting: deque[Cycle] = deque()
+        self._waiting: deque[tuple[Cycle, dict[str, Any]]] = deque()
         self._head_bytes = 0
         self._discarded_bytes = 0
         self._in_head = False
@@ -161,10 +161,10 @@ class CallerProtocol(asyncio.Protocol):
         cycle = Cycle(self._line, scope, keep_alive=version != "1.0" and parser.should_keep_alive(), ended=self._ended)
         self._reading = cycle
         if self._cycle is None:
-            self._begin(cycle)
+            self._begin(cycle, scope)
         else:
             self._line.pause_reading()
-            self._waiting.append(cycle)
+            self._waiting.append((cycle, scope))
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
@@ -186,9 +186,9 @@ class CallerProtocol(asyncio.Protocol):
             if cycle.complete:  # answered before it was whole
                 self._transport.close()
 
-    def _begin(self, cycle: Cycle) -> None:
+    def _begin(self, cycle: Cycle, scope: dict[str, Any]) -> None:
         self._cycle = cycle
-        task = self._loop.create_task(cycle.run(self._app))
+        task = self._loop.create_task(cycle.run(self._app, scope))
         task.add_done_callback(self._state.tasks.discard)
         self._state.tasks.add(task)
 
@@ -204,7 +204,7 @@ class CallerProtocol(asyncio.Protocol):
             return
         self._line.resume_reading()
         if self._waiting:
-            self._begin(self._waiting.popleft())
+            self._begin(*self._waiting.popleft())
 
     def _end_with(self, status: int, sentence: str) -> None:
         """Refuse what is no request, unless another is being answered; then hang up."""
