@@ -13,7 +13,7 @@ from headgate.journal.record import Attempt
 from headgate.pool.breaker import Breaker
 from headgate.pool.refusals import refusal_of
 from headgate.pool.transport import Reply, TransportFailed, TransportTimedOut
-from headgate.wire.codec import Codec, StreamReader
+from headgate.wire.codec import ProviderCodec, StreamReader
 
 PREAMBLE: Final = frozenset({EventKind.STARTED, EventKind.USAGE})
 """Events that show nothing of an answer yet: as long as only these came, a chain may still move on."""
@@ -42,7 +42,9 @@ class Exchange:
         self._finished = False
         self.headers: Mapping[str, str] = {}
 
-    async def open(self, codec: Codec, *, stream: bool, hide_usage: bool, first_token_s: float) -> AsyncIterator[Event]:
+    async def open(
+        self, codec: ProviderCodec, *, stream: bool, hide_usage: bool, first_token_s: float
+    ) -> AsyncIterator[Event]:
         """Wait for the first event that shows something of the answer; then all events, from the first.
 
         Raises:
@@ -64,7 +66,7 @@ class Exchange:
             await self.close()
             raise
 
-    async def _enter(self, codec: Codec) -> Reply:
+    async def _enter(self, codec: ProviderCodec) -> Reply:
         """The reply's head; raises the refusal for an error status."""
         reply = await self._sending.__aenter__()
         self._entered = True
@@ -86,7 +88,7 @@ class Exchange:
             self._entered = False
             await self._sending.__aexit__(None, None, None)
 
-    async def _refused(self, reply: Reply, codec: Codec) -> Refusal:
+    async def _refused(self, reply: Reply, codec: ProviderCodec) -> Refusal:
         """What the provider's error status comes to; providers bill nothing for it."""
         body = (await reply.body())[:MAX_ERROR_BYTES]
         refusal = refusal_of(reply.status, body, reply.headers, codec.wire)
@@ -97,7 +99,7 @@ class Exchange:
         self._attempt.close(Usage(), Basis.REPORTED, Outcome.FAILED, refusal.code)
         return refusal
 
-    def _whole(self, codec: Codec, body: bytes) -> list[Event]:
+    def _whole(self, codec: ProviderCodec, body: bytes) -> list[Event]:
         events = codec.read_whole(body)
         for event in events:
             self._account(event)
