@@ -9,6 +9,11 @@ UNSIGNED: Final = "skip_thought_signature_validator"
 """What stands in for the signature of a call that Gemini did not make (Gemini API, thought signatures, FAQs)."""
 
 
+def is_foreign_to_claude(signature: str) -> bool:
+    """Whether `signature` is missing or Gemini's: Claude refuses a whole request for one such thought."""
+    return not signature or signature.startswith(_MARK)
+
+
 def marked(thought_signature: str) -> str:
     """Gemini's `thoughtSignature` as it stands in events and prompts."""
     return _MARK + thought_signature if thought_signature else ""

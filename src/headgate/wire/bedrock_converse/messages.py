@@ -40,8 +40,9 @@ _MAX_NAME: Final = 180
 class Messages:
     """The turns of one conversation; they must alternate, so those of one role that follow each other become one."""
 
-    def __init__(self, dropped: Dropped) -> None:
+    def __init__(self, dropped: Dropped, *, is_claude: bool) -> None:
         self._dropped = dropped
+        self._is_claude = is_claude
         self._names: dict[str, int] = {}
         self.called: dict[str, None] = {}
         """The names of the tools that were called, each once."""
@@ -87,11 +88,11 @@ class Messages:
         return result
 
     def _reasoning(self, part: ReasoningPart) -> list[dict[str, Any]]:
-        """Claude's signatures hold wherever Claude runs; reasoning without one is refused."""
+        """Claude's signatures hold wherever Claude runs, and for Claude alone; reasoning without one is refused."""
         if not part.signature:
             self._dropped.add("reasoning_content")
             return []
-        if unmarked(part.signature):
+        if unmarked(part.signature) or not self._is_claude:
             self._dropped.add("thinking")
             return []
         return [{"reasoningContent": {"reasoningText": {"text": part.text, "signature": part.signature}}}]

@@ -18,7 +18,7 @@ def write_request(prompt: Prompt, edits: Edits) -> tuple[bytes, tuple[str, ...]]
     """A body that says `prompt`, and the wire names of what it cannot say."""
     dropped = Dropped()
     is_claude = "claude" in edits.model_id.lower()
-    conversation = Messages(dropped)
+    conversation = Messages(dropped, is_claude=is_claude)
     messages = conversation.write(prompt.messages)
     system = [{"text": text} for text in prompt.system if text.strip()]
     dropped.add("seed", prompt.seed is not None)

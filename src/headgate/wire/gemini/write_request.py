@@ -71,12 +71,17 @@ def _tools(tools: tuple[Tool, ...], dropped: Dropped) -> list[dict[str, Any]] | 
             (
                 ("name", tool.name),
                 ("description", tool.description or None),
-                ("parametersJsonSchema", tool.schema or None),
+                ("parametersJsonSchema", None if _takes_nothing(tool) else tool.schema),
             )
         )
         for tool in tools
     ]
     return [{"functionDeclarations": functions}]
+
+
+def _takes_nothing(tool: Tool) -> bool:
+    """Whether the function has no parameters, which Gemini wants to hear by silence."""
+    return not tool.schema.get("properties") and tool.schema.keys() <= {"type", "properties", "additionalProperties"}
 
 
 def _tool_config(choice: ToolChoice | None, has_tools: bool, dropped: Dropped) -> dict[str, Any] | None:
