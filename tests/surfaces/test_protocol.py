@@ -12,6 +12,7 @@ from headgate.api.cycle import LEFT
 from headgate.api.protocol import MAX_HEAD_BYTES
 
 PATIENCE_S = 5
+TICK_S = 0.05
 GET = b"GET /one HTTP/1.1\r\nhost: x\r\n\r\n"
 
 
@@ -264,7 +265,7 @@ async def test_a_writer_waits_for_a_caller_who_does_not_read_and_learns_that_it_
         before = -1
         while before != written:
             before = written
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(TICK_S)
         line.writer.transport.abort()
         async with asyncio.timeout(PATIENCE_S):
             await left.wait()

@@ -19,10 +19,18 @@ from headgate.pool.providers.kind import Headers, ProviderKind
 from headgate.pool.refusals import exhausted, moves_on
 from headgate.pool.transport import Transport, Upstream
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
-from headgate.wire.codec import Codec, Edits
+from headgate.wire.bedrock_converse import BEDROCK_CONVERSE
+from headgate.wire.codec import Codec, Edits, ProviderCodec
+from headgate.wire.gemini import GEMINI
 from headgate.wire.openai_chat import OPENAI_CHAT
 
-CODECS: Final[Mapping[WireFormat, Codec]] = {codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES)}
+CALLERS: Final[Mapping[WireFormat, Codec]] = {codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES)}
+"""The wire formats that callers and providers share, on which a request's own bytes go out."""
+CODECS: Final[Mapping[WireFormat, ProviderCodec]] = {
+    **CALLERS,
+    GEMINI.wire: GEMINI,
+    BEDROCK_CONVERSE.wire: BEDROCK_CONVERSE,
+}
 PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
 """The provider's headers that reach a caller of the same wire format."""
 
@@ -174,9 +182,8 @@ def _body(
         output_limit_field=kind.output_limit_field,
         ask_usage=request.stream and not request.usage_asked,
     )
-    codec = CODECS[wire]
     if request.wire is wire:
-        return codec.splice(request, edits), ()
+        return CALLERS[wire].splice(request, edits), ()
     prompt = request.read_prompt(request.raw)
     crossing = Edits(
         model_id=edits.model_id,
@@ -185,7 +192,7 @@ def _body(
         stream=request.stream,
         ask_usage=request.stream,
     )
-    body, dropped = codec.write_request(prompt, crossing)
+    body, dropped = CODECS[wire].write_request(prompt, crossing)
     return body, prompt.dropped + dropped
 
 

@@ -11,8 +11,23 @@ from headgate.domain.refusal import Refusal
 OUR_FAULT: Final = frozenset({401, 403, 404})
 """Statuses that say our credential or model id is wrong; the caller can do nothing about them."""
 MAX_SENTENCE: Final = 500
-TOO_LONG: Final = ("context_length_exceeded", "prompt is too long", "context length", "context window")
+TOO_LONG: Final = (
+    "context_length_exceeded",
+    "prompt is too long",
+    "context length",
+    "context window",
+    "exceeds the maximum number of tokens",  # Gemini
+    "exceed context limit",  # Claude, of the output limit too
+    "input is too long",  # Bedrock
+    "input tokens exceeded",  # Bedrock, of Nova
+)
 """How providers say that a request is longer than the model's context."""
+OUR_FAULT_SAID: Final = ("please pass a valid api key", "model identifier is invalid", "on-demand throughput isn")
+"""How Gemini and Bedrock say with status 400 that our credential or model id is wrong."""
+THROTTLED: Final = ("ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException")
+"""What `x-amzn-errortype` says, whatever the status, where AWS limits our rate."""
+MODEL_FAILED: Final = 424
+"""Bedrock's status for a model that failed (Amazon Bedrock API reference, ModelErrorException)."""
 
 
 def refusal_of(status: int, body: bytes, headers: Mapping[str, str], wire: WireFormat) -> Refusal:
@@ -20,7 +35,9 @@ def refusal_of(status: int, body: bytes, headers: Mapping[str, str], wire: WireF
     said = _message(body) or f"status {status} without a message"
     said = said[:MAX_SENTENCE]
     retry_after_s = _seconds(headers.get("retry-after"))
-    if status in OUR_FAULT:
+    if headers.get("x-amzn-errortype", "").startswith(THROTTLED):
+        status = 429
+    if status in OUR_FAULT or (status == 400 and any(mark in said.lower() for mark in OUR_FAULT_SAID)):
         return Refusal(
             "provider_error",
             f"The provider rejects our credential or model id ({status}: {said}); tell your platform team.",
@@ -28,7 +45,7 @@ def refusal_of(status: int, body: bytes, headers: Mapping[str, str], wire: WireF
     if status == 429:
         sentence = f"The provider limits our rate: {said}"
         return Refusal("provider_error", sentence, status=429, retry_after_s=retry_after_s, raw=body, raw_wire=wire)
-    if status >= 500 or status == 408:
+    if status >= 500 or status in (408, MODEL_FAILED):
         sentence = f"The provider failed with status {status}: {said}"
         return Refusal(
             "provider_error", sentence, retry_after_s=retry_after_s, raw=body, raw_wire=wire, raw_status=status
@@ -58,8 +75,10 @@ def _message(body: bytes) -> str:
         decoded: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return body.decode("utf-8", "replace").strip()
+    if isinstance(decoded, list) and len(decoded) == 1:  # Gemini, where a stream of another kind was asked for
+        decoded = decoded[0]
     error = decoded.get("error", decoded) if isinstance(decoded, dict) else decoded
-    message = error.get("message", "") if isinstance(error, dict) else error
+    message = (error.get("message") or error.get("Message", "")) if isinstance(error, dict) else error
     return message if isinstance(message, str) else str(message)
 
 
