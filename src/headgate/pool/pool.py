@@ -5,7 +5,6 @@ from types import TracebackType
 from typing import Final, NamedTuple
 
 from headgate.catalog.bounds import bound, estimate
-from headgate.catalog.catalog import candidates
 from headgate.domain.answer import Answer
 from headgate.domain.call import Purpose, Request, WireFormat
 from headgate.domain.policy import Candidate, Provider, UseCase
@@ -13,16 +12,20 @@ from headgate.domain.refusal import Refusal
 from headgate.journal.record import Record
 from headgate.kit.clock import Clock
 from headgate.pool.breaker import Breaker, BreakerState
+from headgate.pool.eligible import eligible
 from headgate.pool.exchange import Exchange
 from headgate.pool.providers import KINDS
 from headgate.pool.providers.kind import Headers, ProviderKind
-from headgate.pool.refusals import exhausted, moves_on
+from headgate.pool.refusals import Uncarried, exhausted, moves_on, refuse_dropped
 from headgate.pool.transport import Transport, Upstream
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.codec import Codec, Edits
 from headgate.wire.openai_chat import OPENAI_CHAT
+from headgate.wire.openai_embeddings import OPENAI_EMBEDDINGS
 
-CODECS: Final[Mapping[WireFormat, Codec]] = {codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES)}
+CODECS: Final[Mapping[WireFormat, Codec]] = {
+    codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES, OPENAI_EMBEDDINGS)
+}
 PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
 """The provider's headers that reach a caller of the same wire format."""
 
@@ -72,8 +75,9 @@ class Pool:
         self, record: Record, use_case: UseCase, purpose: Purpose, request: Request
     ) -> tuple[Exchange, Answer]:
         refusals: list[Refusal] = []
+        uncarried: list[Uncarried] = []
         held_back_ms: list[int] = []
-        for candidate in candidates(record.policy, use_case, request.model):
+        for candidate in eligible(record.policy, use_case, request):
             if len(refusals) > use_case.chain.retries:
                 break
             deployment = candidate.deployment.name
@@ -84,6 +88,10 @@ class Pool:
                 continue
             try:
                 opened = await self._try(record, purpose, request, candidate)
+            except Uncarried as refusal:
+                uncarried.append(refusal)
+                record.step("run", f"{deployment} was not asked: {refusal.sentence}")
+                continue
             except Refusal as refusal:
                 if not moves_on(refusal):
                     raise
@@ -93,7 +101,7 @@ class Pool:
             record.model = candidate.model
             record.step("run", f"{deployment} answers for model {candidate.model}")
             return opened
-        raise exhausted(refusals, held_back_ms)
+        raise exhausted(refusals, held_back_ms, uncarried)
 
     async def _try(
         self, record: Record, purpose: Purpose, request: Request, candidate: Candidate
@@ -102,11 +110,14 @@ class Pool:
         deployment = candidate.deployment
         provider = record.policy.providers[deployment.provider]
         kind, breaker = KINDS[provider.kind], self._breaker(provider)
-        chain = record.use_case.chain if record.use_case else None
-        assert chain is not None, "a call is permitted before it is made"
+        use_case = record.use_case
+        assert use_case is not None, "a call is permitted before it is made"
+        chain = use_case.chain
         try:
             wire = request.wire if request.wire in kind.paths else next(iter(kind.paths))
             body, dropped = _body(request, wire, kind, candidate)
+            if dropped and (record.call.strict or use_case.strict):
+                refuse_dropped(deployment.name, wire, dropped)
             most = bound(request, deployment)
             await record.hold.cover(most.nano)
             attempt = record.attempt(purpose, candidate.model, deployment, most.nano)
