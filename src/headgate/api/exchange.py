@@ -35,6 +35,7 @@ class Exchange:
         "left",
         "method",
         "path",
+        "query",
         "received_ns",
         "request_id",
         "route",
@@ -51,6 +52,7 @@ class Exchange:
         self._send = send
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.query: bytes = scope.get("query_string", b"")
         client = scope.get("client")
         self.source: str = client[0] if client else ""
         headers: dict[str, str] = {}
