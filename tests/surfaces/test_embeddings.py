@@ -111,6 +111,7 @@ async def test_another_deployment_of_the_same_id_stands_in(failing: Script) -> N
     assert response.headers["x-headgate-fallbacks"] == "1"
     assert response.headers["x-headgate-deployment"] == "second/e5"
     assert sent(small) == {"first": ["e5"], "second": ["e5"], "ant": []}
+    assert small.script.scripts["second"].sent[0].url == "http://second/openai/v1/embeddings"
 
 
 async def test_no_other_vector_space_stands_in_whatever_the_chain_says() -> None:
