@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from headgate.api.admin.door import REQUEST_ID
 from headgate.api.cycle import LEFT
@@ -207,17 +208,27 @@ def policy() -> Policy:
     return Policy(3, "digest", providers, models, {"default": UseCase("default", ("direct",), chain)})
 
 
+class ByHost:
+    """Providers with a script each, by the host of their address; what was sent is in the scripts."""
+
+    def __init__(self, **scripts: Script) -> None:
+        self.scripts = scripts
+
+    def send(self, upstream: Upstream) -> Any:
+        return self.scripts[urlsplit(upstream.url).hostname or ""].send(upstream)
+
+
 class House:
     """A small house and the ways to call it."""
 
-    def __init__(self, script: Script, **front: Any) -> None:
+    def __init__(self, script: Any, *, under: Policy | None = None, **front: Any) -> None:
         self.script = script
         self.clock = ManualClock()
         read, self._write = os.pipe()
         self._read = read
         self.log = Log(LineWriter(self._write))
         self.observation = Observation(self.log, Metrics())
-        self.policy = policy()
+        self.policy = under or policy()
         self.journal = Frames(self.policy, self.clock, self.observation.closed)
         pool = Pool({"": _Transport(script)}, self.clock)
         limits = LimitsRoom(MemoryCounters(self.clock), Leases(None, "", self.clock), self.clock)  # type: ignore[arg-type]

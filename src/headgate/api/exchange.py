@@ -37,6 +37,7 @@ class Exchange:
         "left",
         "method",
         "path",
+        "query",
         "received_ns",
         "request_id",
         "route",
@@ -54,6 +55,7 @@ class Exchange:
         self._when_left: Callable[[Callable[[], object]], None] = scope["extensions"][LEFT]
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.query: bytes = scope.get("query_string", b"")
         client = scope.get("client")
         self.source: str = client[0] if client else ""
         raw = scope["headers"]

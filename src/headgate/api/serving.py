@@ -16,6 +16,7 @@ from headgate.domain.refusal import CODES, Refusal
 from headgate.lifecycle import answering
 
 PRIORITIES: Final = ("interactive", "batch", "background")
+STRICT: Final = "x-headgate-strict"
 _CREDENTIALS: Final = ("x-api-key", "api-key", "x-goog-api-key")
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ def read_call(surface: Surface, exchange: Exchange, raw: bytes) -> Call:
         team=team,
         priority=headers.get("x-headgate-priority", PRIORITIES[0]),
         method=exchange.method,
+        strict=headers.get(STRICT) == "true",
     )
 
 
@@ -183,6 +185,8 @@ def _check(headers: Mapping[str, str], wire: WireFormat) -> None:
             f"There is no priority '{priority}'; choose one of {', '.join(PRIORITIES)}.",
             param="X-Headgate-Priority",
         )
+    if headers.get(STRICT, "true") not in ("true", "false"):
+        raise Refusal(out_of_range, "The header X-Headgate-Strict is true or false.", param="X-Headgate-Strict")
     if headers.get("x-headgate-cache") == "only":
         raise Refusal(
             out_of_range,

@@ -5,7 +5,6 @@ from types import TracebackType
 from typing import Final, NamedTuple
 
 from headgate.catalog.bounds import bound, estimate
-from headgate.catalog.catalog import candidates
 from headgate.domain.answer import Answer
 from headgate.domain.call import Purpose, Request, WireFormat
 from headgate.domain.policy import Candidate, Provider, UseCase
@@ -13,18 +12,22 @@ from headgate.domain.refusal import Refusal
 from headgate.journal.record import Record
 from headgate.kit.clock import Clock
 from headgate.pool.breaker import Breaker, BreakerState
+from headgate.pool.eligible import eligible
 from headgate.pool.exchange import Exchange
 from headgate.pool.providers import KINDS
 from headgate.pool.providers.kind import Headers, ProviderKind
-from headgate.pool.refusals import exhausted, moves_on
+from headgate.pool.refusals import Uncarried, exhausted, moves_on, refuse_dropped
 from headgate.pool.transport import Transport, Upstream
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.bedrock_converse import BEDROCK_CONVERSE
 from headgate.wire.codec import Codec, Edits, ProviderCodec
 from headgate.wire.gemini import GEMINI
 from headgate.wire.openai_chat import OPENAI_CHAT
+from headgate.wire.openai_embeddings import OPENAI_EMBEDDINGS
 
-CALLERS: Final[Mapping[WireFormat, Codec]] = {codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES)}
+CALLERS: Final[Mapping[WireFormat, Codec]] = {
+    codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES, OPENAI_EMBEDDINGS)
+}
 """The wire formats that callers and providers share, on which a request's own bytes go out."""
 CODECS: Final[Mapping[WireFormat, ProviderCodec]] = {
     **CALLERS,
@@ -80,8 +83,9 @@ class Pool:
         self, record: Record, use_case: UseCase, purpose: Purpose, request: Request
     ) -> tuple[Exchange, Answer]:
         refusals: list[Refusal] = []
+        uncarried: list[Uncarried] = []
         held_back_ms: list[int] = []
-        for candidate in candidates(record.policy, use_case, request.model):
+        for candidate in eligible(record.policy, use_case, request):
             if len(refusals) > use_case.chain.retries:
                 break
             deployment = candidate.deployment.name
@@ -92,6 +96,10 @@ class Pool:
                 continue
             try:
                 opened = await self._try(record, purpose, request, candidate)
+            except Uncarried as refusal:
+                uncarried.append(refusal)
+                record.step("run", f"{deployment} was not asked: {refusal.sentence}")
+                continue
             except Refusal as refusal:
                 if not moves_on(refusal):
                     raise
@@ -101,7 +109,7 @@ class Pool:
             record.model = candidate.model
             record.step("run", f"{deployment} answers for model {candidate.model}")
             return opened
-        raise exhausted(refusals, held_back_ms)
+        raise exhausted(refusals, held_back_ms, uncarried)
 
     async def _try(
         self, record: Record, purpose: Purpose, request: Request, candidate: Candidate
@@ -110,11 +118,14 @@ class Pool:
         deployment = candidate.deployment
         provider = record.policy.providers[deployment.provider]
         kind, breaker = KINDS[provider.kind], self._breaker(provider)
-        chain = record.use_case.chain if record.use_case else None
-        assert chain is not None, "a call is permitted before it is made"
+        use_case = record.use_case
+        assert use_case is not None, "a call is permitted before it is made"
+        chain = use_case.chain
         try:
             wire = request.wire if request.wire in kind.paths else next(iter(kind.paths))
             body, dropped = _body(request, wire, kind, candidate)
+            if dropped and (record.call.strict or use_case.strict):
+                refuse_dropped(deployment.name, wire, dropped)
             most = bound(request, deployment)
             await record.hold.cover(most.nano)
             attempt = record.attempt(purpose, candidate.model, deployment, most.nano)

@@ -1,12 +1,13 @@
 """What a provider's error means to the caller, and whether the chain moves on after it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from headgate.domain.call import WireFormat
 from headgate.domain.refusal import Refusal
+from headgate.wire.crossing import LABELS
 
 OUR_FAULT: Final = frozenset({401, 403, 404})
 """Statuses that say our credential or model id is wrong; the caller can do nothing about them."""
@@ -28,6 +29,38 @@ THROTTLED: Final = ("ThrottlingException", "TooManyRequestsException", "ServiceQ
 """What `x-amzn-errortype` says, whatever the status, where AWS limits our rate."""
 MODEL_FAILED: Final = 424
 """Bedrock's status for a model that failed (Amazon Bedrock API reference, ModelErrorException)."""
+
+
+class Uncarried(Refusal):
+    """A deployment cannot be told all of a strict call, so it was not asked.
+
+    Args:
+        deployment: its name.
+        wire: the wire format of its provider.
+        names: the wire names of what it cannot be told.
+    """
+
+    def __init__(self, deployment: str, wire: WireFormat, names: list[str]) -> None:
+        super().__init__(
+            "invalid_request",
+            f"The call is strict, and {deployment} cannot be told {', '.join(names)}: its provider speaks {wire}. "
+            f"Leave that out, ask for a model whose provider can be told, or let the call be lenient.",
+            param=names[0],
+            details={
+                "fields": [{"param": name, "message": f"It cannot be said in the format {wire}."} for name in names]
+            },
+        )
+
+
+def refuse_dropped(deployment: str, wire: WireFormat, dropped: tuple[str, ...]) -> None:
+    """Refuse where anything but a label was `dropped` on the way to `deployment`.
+
+    Raises:
+        Uncarried: what it cannot be told.
+    """
+    names = [name for name in dropped if name not in LABELS]
+    if names:
+        raise Uncarried(deployment, wire, names)
 
 
 def refusal_of(status: int, body: bytes, headers: Mapping[str, str], wire: WireFormat) -> Refusal:
@@ -59,10 +92,12 @@ def moves_on(refusal: Refusal) -> bool:
     return refusal.code in ("provider_error", "provider_timeout", "context_too_long")
 
 
-def exhausted(refusals: list[Refusal], held_back_ms: list[int]) -> Refusal:
-    """What the caller is told when the whole chain gave no answer."""
+def exhausted(refusals: list[Refusal], held_back_ms: list[int], uncarried: Sequence[Refusal] = ()) -> Refusal:
+    """What the caller is told when the whole chain gave no answer: first what may pass, then what its call lacks."""
     if refusals:
         return refusals[-1]
+    if uncarried and not held_back_ms:
+        return uncarried[0]
     return Refusal(
         "no_deployment_available",
         "Every provider of this model failed lately and is held back for a moment; try again after the given time.",
