@@ -42,9 +42,12 @@ def bound(request: Request, deployment: Deployment) -> Bound:
         input_tokens += request.images * deployment.image_tokens + request.documents * deployment.document_tokens
     if request.has_tools:
         input_tokens += TOOL_PREAMBLE_TOKENS
+    if request.tool_requests:  # after each of its own tools the provider has the model read everything again
+        input_tokens += request.tool_requests * deployment.context_tokens
     limit = request.max_output_tokens
     output_tokens = (deployment.max_output_tokens if limit is None else limit) * request.choices
-    return Bound(input_tokens + output_tokens, deployment.price.bound_nano(input_tokens, output_tokens))
+    nano = deployment.price.bound_nano(input_tokens, output_tokens, request.tool_requests)
+    return Bound(input_tokens + output_tokens, nano)
 
 
 def estimate(request: Request) -> int:

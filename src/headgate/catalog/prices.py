@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from genai_prices.data_snapshot import get_snapshot
-from genai_prices.types import ModelInfo, TieredPrices, TimeOfDateConstraint
+from genai_prices.types import ModelInfo, ModelPrice, TieredPrices, TimeOfDateConstraint
 
 from headgate.domain.money import Price, pico_per_token
 
@@ -33,8 +33,7 @@ UNKNOWN: Final = KnownModel(price=None, context_tokens=None)
 def known_model(kind: str, base_url: str, model_id: str) -> KnownModel:
     """What genai-prices knows of `model_id` at a provider of `kind`; about 75 microseconds.
 
-    A provider of kind `openai-like` is recognised by its `base_url`. Where a price rises with the length of the
-    request, the dearest tier holds for all, so that a bound stays a bound.
+    A provider of kind `openai-like` is recognised by its `base_url`.
     """
     if kind == "demo":
         return KnownModel(price=DEMO_PRICE, context_tokens=None)
@@ -55,15 +54,38 @@ def _price(model: ModelInfo) -> Price | None:
     ):
         return None
     prices = model.get_prices(datetime.now(UTC))
-    input_pico, output_pico = _dearest_pico(prices.input_mtok), _dearest_pico(prices.output_mtok)
-    if prices.output_mtok is None and _EMBEDS in model.id.lower():
+    starts = {tier.start for price in vars(prices).values() if isinstance(price, TieredPrices) for tier in price.tiers}
+    found: Price | None = None
+    above = 0
+    for start in sorted({0, *starts}, reverse=True):
+        found = _from(prices, start, above, found, free_output=_EMBEDS in model.id.lower())
+        above = start
+    return found
+
+
+def _from(prices: ModelPrice, start: int, above: int, dearer: Price | None, *, free_output: bool) -> Price | None:
+    """The price of calls with more input tokens than `start`, up to `above`, from where on `dearer` holds."""
+
+    def pico(price: Any) -> int | None:
+        if isinstance(price, TieredPrices):
+            reached = {0: price.base} | {tier.start: tier.price for tier in price.tiers if tier.start <= start}
+            return pico_per_token(reached[max(reached)])
+        return pico_per_token(price) if isinstance(price, Decimal) else None
+
+    input_pico, output_pico = pico(prices.input_mtok), pico(prices.output_mtok)
+    if prices.output_mtok is None and free_output:
         output_pico = 0
     if input_pico is None or output_pico is None:
         return None
-    return Price(input_pico, output_pico, _dearest_pico(prices.cache_read_mtok), _dearest_pico(prices.cache_write_mtok))
-
-
-def _dearest_pico(price: Any) -> int | None:
-    if isinstance(price, TieredPrices):
-        return pico_per_token(max([price.base, *(tier.price for tier in price.tiers)]))
-    return pico_per_token(price) if isinstance(price, Decimal) else None
+    return Price(
+        input_pico,
+        output_pico,
+        pico(prices.cache_read_mtok),
+        pico(prices.cache_write_5m_mtok or prices.cache_write_mtok),
+        pico(prices.cache_write_1h_mtok),
+        pico(prices.input_audio_mtok),
+        pico(prices.output_audio_mtok),
+        pico(prices.web_searches_kcount) or 0,  # USD a thousand in nano-USD apiece is the same figure
+        above if dearer else 0,
+        dearer,
+    )

@@ -49,6 +49,10 @@ class Request(msgspec.Struct, frozen=True):
     images: int = 0
     documents: int = 0
     has_tools: bool = False
+    tool_requests: int = 0
+    """How often the provider may run tools of its own for the request, as declared."""
+    unbounded_tool: str = ""
+    """A tool of the provider's without such a declaration: what it may cost has no bound."""
     forward_headers: tuple[tuple[str, str], ...] = ()
     """Headers that belong to the wire format and reach the provider unchanged, such as `anthropic-beta`."""
 

@@ -19,24 +19,47 @@ class Price(msgspec.Struct, frozen=True):
     output_pico: int
     cached_pico: int | None = None
     cache_write_pico: int | None = None
+    cache_write_1h_pico: int | None = None
+    """None is as `cache_write_pico`, which itself is as `input_pico` where it is None, like all that follow."""
+    audio_input_pico: int | None = None
+    audio_output_pico: int | None = None
+    tool_request_nano: int = 0
+    """Nano-USD for each request of a tool that the provider runs."""
+    long_from_tokens: int = 0
+    """Calls with more input than this are charged by `long`, all of them and not what lies above."""
+    long: "Price | None" = None
 
     def cost_nano(self, usage: Usage) -> int:
         """What `usage` costs, in nano-USD, rounded up."""
-        fresh = usage.input_tokens - usage.cached_tokens - usage.cache_write_tokens
-        cached = self.input_pico if self.cached_pico is None else self.cached_pico
-        written = self.input_pico if self.cache_write_pico is None else self.cache_write_pico
-        pico = (
-            fresh * self.input_pico
-            + usage.cached_tokens * cached
-            + usage.cache_write_tokens * written
-            + usage.output_tokens * self.output_pico
-        )
-        return -(-pico // 1000)
+        if self.long is not None and usage.input_tokens > self.long_from_tokens:
+            return self.long.cost_nano(usage)
+        pico = usage.input_tokens * self.input_pico + usage.output_tokens * self.output_pico
+        if usage.cached_tokens and self.cached_pico is not None:
+            pico += usage.cached_tokens * (self.cached_pico - self.input_pico)
+        if usage.cache_write_tokens:
+            five_minutes, hour = self._cache_write_picos()
+            pico += usage.cache_write_tokens * (five_minutes - self.input_pico)
+            pico += usage.cache_write_1h_tokens * (hour - five_minutes)
+        if usage.audio_input_tokens and self.audio_input_pico is not None:
+            pico += usage.audio_input_tokens * (self.audio_input_pico - self.input_pico)
+        if usage.audio_output_tokens and self.audio_output_pico is not None:
+            pico += usage.audio_output_tokens * (self.audio_output_pico - self.output_pico)
+        return -(-pico // 1000) + usage.tool_requests * self.tool_request_nano
 
-    def bound_nano(self, input_tokens: int, output_tokens: int) -> int:
-        """The most that so many tokens can cost, in nano-USD: all input at the dearest input price."""
-        dearest = max(self.input_pico, self.cached_pico or 0, self.cache_write_pico or 0)
-        return -(-(input_tokens * dearest + output_tokens * self.output_pico) // 1000)
+    def bound_nano(self, input_tokens: int, output_tokens: int, tool_requests: int = 0) -> int:
+        """The most that so much can cost, in nano-USD: all tokens at the dearest price of their direction."""
+        dearest_in = max(self.input_pico, self.cached_pico or 0, self.audio_input_pico or 0, *self._cache_write_picos())
+        dearest_out = max(self.output_pico, self.audio_output_pico or 0)
+        nano = -(-(input_tokens * dearest_in + output_tokens * dearest_out) // 1000)
+        nano += tool_requests * self.tool_request_nano
+        if self.long is None or input_tokens <= self.long_from_tokens:
+            return nano
+        return max(nano, self.long.bound_nano(input_tokens, output_tokens, tool_requests))
+
+    def _cache_write_picos(self) -> tuple[int, int]:
+        """For five minutes and for an hour."""
+        five_minutes = self.input_pico if self.cache_write_pico is None else self.cache_write_pico
+        return five_minutes, five_minutes if self.cache_write_1h_pico is None else self.cache_write_1h_pico
 
 
 class Budget(msgspec.Struct, frozen=True):

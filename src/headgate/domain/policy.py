@@ -24,6 +24,8 @@ class Deployment(msgspec.Struct, frozen=True):
     """The most tokens that one image can count for."""
     document_tokens: int = 300_000
     """The most tokens that one document can count for."""
+    context_tokens: int = 1_000_000
+    """The most tokens that the model can read at once; what a tool of the provider's finds is read with all before."""
     embeds: bool = False
     """Whether its model only embeds, with the same vectors at each of its deployments."""
 

@@ -151,7 +151,7 @@ def _request_end(attempts: list[AttemptClose], now_ms: int) -> Close:
         INTERRUPTED,
         500,
         len(attempts),
-        Usage(*(sum(counts) for counts in zip(*(_counts(a.usage) for a in attempts), strict=True))),
+        sum((attempt.usage for attempt in attempts), Usage()),
         sum(attempt.cost_nano for attempt in attempts),
         0,
         0,
@@ -159,14 +159,4 @@ def _request_end(attempts: list[AttemptClose], now_ms: int) -> Close:
         b"",
         b"",
         (Step("close", _SENTENCE, 0),),
-    )
-
-
-def _counts(usage: Usage) -> tuple[int, ...]:
-    return (
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cached_tokens,
-        usage.cache_write_tokens,
-        usage.reasoning_tokens,
     )

@@ -284,14 +284,7 @@ class Record:
         """The usage of all closed attempts together."""
         if len(self.attempts) == 1:
             return self.attempts[0].usage
-        used = [attempt.usage for attempt in self.attempts]
-        return Usage(
-            sum(u.input_tokens for u in used),
-            sum(u.output_tokens for u in used),
-            sum(u.cached_tokens for u in used),
-            sum(u.cache_write_tokens for u in used),
-            sum(u.reasoning_tokens for u in used),
-        )
+        return sum((attempt.usage for attempt in self.attempts), Usage())
 
     def _append_close(self, outcome: Outcome, code: str, status: int) -> None:
         call = self.call

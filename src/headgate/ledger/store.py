@@ -15,21 +15,25 @@ from headgate.storage.postgres.rows import struct_row
 _BOOK: Final = """
 INSERT INTO ledger_entries (request_id, attempt, at, team_key, project_key, user_key, virtual_key, use_case, pipeline,
     purpose, model, deployment, policy_version, input_tokens, output_tokens, cached_tokens, cache_write_tokens,
-    reasoning_tokens, cost_nano, basis, outcome, code)
+    reasoning_tokens, cache_write_1h_tokens, audio_input_tokens, audio_output_tokens, tool_requests, cost_nano, basis,
+    outcome, code)
 SELECT request_id, attempt, to_timestamp(at_ms / 1000.0), team_key, project_key, user_key, virtual_key, use_case,
     pipeline, purpose, model, deployment, policy_version, input_tokens, output_tokens, cached_tokens,
-    cache_write_tokens, reasoning_tokens, cost_nano, basis, outcome, code
+    cache_write_tokens, reasoning_tokens, cache_write_1h_tokens, audio_input_tokens, audio_output_tokens,
+    tool_requests, cost_nano, basis, outcome, code
 FROM json_to_recordset(%s) AS entry (request_id uuid, attempt integer, at_ms bigint, team_key integer,
     project_key integer, user_key integer, virtual_key integer, use_case text, pipeline text, purpose text, model text,
     deployment text, policy_version integer, input_tokens bigint, output_tokens bigint, cached_tokens bigint,
-    cache_write_tokens bigint, reasoning_tokens bigint, cost_nano bigint, basis text, outcome text, code text)
+    cache_write_tokens bigint, reasoning_tokens bigint, cache_write_1h_tokens bigint, audio_input_tokens bigint,
+    audio_output_tokens bigint, tool_requests bigint, cost_nano bigint, basis text, outcome text, code text)
 ON CONFLICT DO NOTHING RETURNING request_id, attempt
 """
 
 _ENTRIES: Final = """
 SELECT e.request_id, e.attempt, e.at, t.id AS team, p.id AS project, u.id AS "user", k.id AS key_id, e.use_case,
     e.model, e.deployment, e.pipeline, e.purpose, e.input_tokens, e.output_tokens, e.cached_tokens,
-    e.cache_write_tokens, e.reasoning_tokens, e.cost_nano, e.basis, e.outcome, e.code
+    e.cache_write_tokens, e.reasoning_tokens, e.cache_write_1h_tokens, e.audio_input_tokens, e.audio_output_tokens,
+    e.tool_requests, e.cost_nano, e.basis, e.outcome, e.code
 FROM ledger_entries e
 JOIN teams t USING (team_key)
 JOIN projects p USING (project_key)
@@ -92,6 +96,10 @@ class Entry(msgspec.Struct, frozen=True):
     cached_tokens: int
     cache_write_tokens: int
     reasoning_tokens: int
+    cache_write_1h_tokens: int
+    audio_input_tokens: int
+    audio_output_tokens: int
+    tool_requests: int
     cost_nano: int
     basis: str
     outcome: str

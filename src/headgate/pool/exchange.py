@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
+import msgspec
+
 from headgate.domain.answer import Basis, Outcome
 from headgate.domain.event import Event, EventKind
 from headgate.domain.refusal import Refusal
@@ -198,24 +200,11 @@ class Exchange:
             elif kind is EventKind.FAILED:
                 return place
             if event.usage is not None:
-                self._usage = event.usage if self._usage is None else _together(self._usage, event.usage)
+                self._usage = event.usage if self._usage is None else self._usage.later(event.usage)
         return None
 
     def _produced(self) -> Usage:
         """What was reported so far, and at least what was seen: a token an event, or one for four characters."""
         reported = self._usage or Usage(input_tokens=self._estimated_input_tokens)
         seen = max(self._texts, -(-self._text_length // 4), reported.output_tokens)
-        return Usage(
-            reported.input_tokens, seen, reported.cached_tokens, reported.cache_write_tokens, reported.reasoning_tokens
-        )
-
-
-def _together(before: Usage, now: Usage) -> Usage:
-    """Two reports of one stream: each figure is a running total, so the larger one is the later one."""
-    return Usage(
-        max(before.input_tokens, now.input_tokens),
-        max(before.output_tokens, now.output_tokens),
-        max(before.cached_tokens, now.cached_tokens),
-        max(before.cache_write_tokens, now.cache_write_tokens),
-        max(before.reasoning_tokens, now.reasoning_tokens),
-    )
+        return msgspec.structs.replace(reported, output_tokens=seen)

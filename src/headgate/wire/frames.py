@@ -18,11 +18,27 @@ def data_of(frame: bytes) -> bytes:
 MAX_TOKENS: Final = 1 << 32
 """Tokens of one answer; no more than this is believed, so that a cost always fits into 64 bits."""
 
+MAX_TOOL_REQUESTS: Final = 100_000
+"""Tool requests of one answer that are believed."""
+
 
 def sound(usage: Usage) -> Usage:
     """`usage` without negative or absurd figures or parts larger than their whole, which some servers report."""
-    tokens_in = min(max(0, usage.input_tokens), MAX_TOKENS)
-    tokens_out = min(max(0, usage.output_tokens), MAX_TOKENS)
-    cached = min(max(0, usage.cached_tokens), tokens_in)
-    written = min(max(0, usage.cache_write_tokens), tokens_in - cached)
-    return Usage(tokens_in, tokens_out, cached, written, min(max(0, usage.reasoning_tokens), tokens_out))
+    tokens_in, tokens_out = _within(usage.input_tokens, MAX_TOKENS), _within(usage.output_tokens, MAX_TOKENS)
+    cached = _within(usage.cached_tokens, tokens_in)
+    written = _within(usage.cache_write_tokens, tokens_in - cached)
+    return Usage(
+        tokens_in,
+        tokens_out,
+        cached,
+        written,
+        _within(usage.reasoning_tokens, tokens_out),
+        _within(usage.cache_write_1h_tokens, written),
+        _within(usage.audio_input_tokens, tokens_in - cached - written),
+        _within(usage.audio_output_tokens, tokens_out),
+        _within(usage.tool_requests, MAX_TOOL_REQUESTS),
+    )
+
+
+def _within(count: int, most: int) -> int:
+    return 0 if count <= 0 else min(count, most)

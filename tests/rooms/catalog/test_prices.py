@@ -4,6 +4,7 @@ from genai_prices.data_snapshot import get_snapshot
 
 from headgate.catalog.prices import UNKNOWN, known_model
 from headgate.domain.money import Price
+from headgate.domain.usage import Usage
 
 
 def test_the_demo_provider_costs_one_and_two_usd_per_million() -> None:
@@ -12,7 +13,9 @@ def test_the_demo_provider_costs_one_and_two_usd_per_million() -> None:
 
 def test_a_known_model_has_its_prices_and_context() -> None:
     known = known_model("anthropic", "https://api.anthropic.com", "claude-sonnet-4-20250514")
-    assert known.price == Price(3_000_000, 15_000_000, 300_000, 3_750_000)
+    assert known.price == Price(
+        3_000_000, 15_000_000, 300_000, 3_750_000, cache_write_1h_pico=6_000_000, tool_request_nano=10_000_000
+    )
     assert known.context_tokens == 200_000
 
 
@@ -42,10 +45,17 @@ def test_a_hosted_compatible_provider_is_known_by_its_address() -> None:
     assert known_model("openai-like", "https://api.groq.com/openai/v1", "llama-3.1-8b-instant").price is not None
 
 
-def test_the_dearest_tier_holds_for_all_lengths() -> None:
+def test_a_tier_holds_for_all_tokens_of_a_call_that_is_longer() -> None:
     known = known_model("openai-like", "https://generativelanguage.googleapis.com/v1beta/openai", "gemini-2.5-pro")
     assert known.price is not None
-    assert (known.price.input_pico, known.price.output_pico) == (2_500_000, 15_000_000)
+    assert known.price.cost_nano(Usage(200_000, 1_000)) == 200_000 * 1_250 + 1_000 * 10_000
+    assert known.price.cost_nano(Usage(200_001, 1_000)) == 200_001 * 2_500 + 1_000 * 15_000
+
+
+def test_a_fine_tuned_model_is_priced_as_one_or_not_at_all() -> None:
+    known = known_model("openai", "https://api.openai.com/v1", "ft:gpt-4o-mini-2024-07-18:acme::abc123")
+    assert known.price == Price(300_000, 1_200_000)
+    assert known_model("openai", "https://api.openai.com/v1", "ft:gpt-nonsense:acme::abc123") == UNKNOWN
 
 
 def test_a_model_without_a_price_for_output_is_not_priced() -> None:

@@ -30,7 +30,7 @@ def test_each_directive_is_read() -> None:
     assert found.fail == Failing(503, 2)
     assert found.drop_after == 4
     assert found.tools == [Called("f", '{"x": 1}'), Called("g", "{}")]
-    assert (found.json, found.think, found.input_tokens, found.output_tokens) == ("[1]", "hm", 5, 6)
+    assert (found.json, found.think, found.usage) == ("[1]", "hm", {"input_tokens": 5, "output_tokens": 6})
 
 
 @pytest.mark.parametrize(

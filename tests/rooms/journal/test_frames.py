@@ -20,7 +20,7 @@ from headgate.journal.frames import (
     survey,
     whole_frames,
 )
-from headgate.journal.records import Body, Step
+from headgate.journal.records import Body, Close, Step
 
 TORN_TAILS = 300
 OF_TYPE: dict[Any, st.SearchStrategy[Any]] = {
@@ -126,3 +126,11 @@ def test_a_later_field_at_the_end_of_a_body_does_not_hinder_this_reader() -> Non
 def test_a_body_no_reader_would_take_is_refused() -> None:
     with pytest.raises(FrameTooLong):
         encode(closed(str(NOW_MS), sentence="x" * MAX_FRAME_BYTES))
+
+
+def test_a_usage_written_before_it_had_more_parts_is_read() -> None:
+    fields = msgspec.msgpack.decode(msgspec.msgpack.encode(closed("r")))
+    place = Close.__struct_fields__.index("usage")
+    fields[place] = fields[place][:5]
+    old = msgspec.convert(fields, Close)
+    assert old.usage == closed("r").usage

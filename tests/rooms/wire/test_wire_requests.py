@@ -30,6 +30,20 @@ def body(**fields: Any) -> bytes:
     return json.dumps({"messages": HELLO, **fields}).encode()
 
 
+@pytest.mark.parametrize(
+    ("tools", "found"),
+    [
+        ([{"type": "web_search_20250305", "name": "web_search", "max_uses": 8}], (8, "")),
+        ([{"type": "web_search_20250305", "name": "web_search"}], (0, "web_search")),
+        ([{"type": "web_fetch_20250910", "name": "web_fetch", "max_uses": 2}, {"name": "web_search_"}], (2, "")),
+        ([{"type": "bash_20250124", "name": "bash"}, {"name": "f", "input_schema": {}}], (0, "")),
+    ],
+)
+def test_tools_that_anthropic_runs_itself_are_counted(tools: list[Any], found: tuple[int, str]) -> None:
+    request = ANTHROPIC_MESSAGES.read_request(body(max_tokens=5, tools=tools), {})
+    assert (request.tool_requests, request.unbounded_tool) == found
+
+
 def asking(*content: dict[str, Any]) -> bytes:
     return body(messages=[{"role": "user", "content": list(content)}])
 

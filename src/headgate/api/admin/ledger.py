@@ -37,6 +37,10 @@ class EntryOut(BaseModel):
     cached_tokens: int
     cache_write_tokens: int
     reasoning_tokens: int
+    cache_write_1h_tokens: int = Field(description="The part of the cache writes that is kept for an hour.")
+    audio_input_tokens: int
+    audio_output_tokens: int
+    tool_requests: int = Field(description="Searches and the like that the provider ran itself and bills apiece.")
     cost_nano_usd: int
     cost_usd: float
     basis: str = Field(description="`reported` by the provider, `estimated`, or `reserved` (the proven upper bound).")
@@ -93,6 +97,10 @@ def entry_out(row: Entry) -> EntryOut:
         cached_tokens=row.cached_tokens,
         cache_write_tokens=row.cache_write_tokens,
         reasoning_tokens=row.reasoning_tokens,
+        cache_write_1h_tokens=row.cache_write_1h_tokens,
+        audio_input_tokens=row.audio_input_tokens,
+        audio_output_tokens=row.audio_output_tokens,
+        tool_requests=row.tool_requests,
         cost_nano_usd=row.cost_nano,
         cost_usd=row.cost_nano / NANO_USD,
         basis=row.basis,

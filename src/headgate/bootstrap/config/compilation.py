@@ -30,6 +30,8 @@ from headgate.domain.policy import (
 )
 from headgate.domain.principal import Limits
 
+DEFAULT_CONTEXT_TOKENS: Final = 1_000_000
+"""What a model is taken to read at most where nobody knows."""
 DEFAULT_MAX_OUTPUT_TOKENS: Final = 4096
 DEFAULT_USE_CASE: Final = "default"
 ALL_MODELS: Final = "all-models"
@@ -131,11 +133,21 @@ def _deployment(model: str, section: DeploymentSection, providers: Mapping[str, 
         region=section.region,
         price=_price(section.price) if section.price else known.price if model_id != "*" else None,
         max_output_tokens=section.max_output or most,
+        context_tokens=known.context_tokens or DEFAULT_CONTEXT_TOKENS,
     )
 
 
 def _price(section: PriceSection) -> Price:
-    return Price(section.in_, section.out, section.cached_in, section.cache_write)
+    return Price(
+        section.in_,
+        section.out,
+        section.cached_in,
+        section.cache_write,
+        section.cache_write_1h,
+        section.audio_in,
+        section.audio_out,
+        section.tool_requests or 0,  # USD a thousand in nano-USD apiece is the same figure
+    )
 
 
 def _chain(name: str, section: ChainSection) -> Chain:

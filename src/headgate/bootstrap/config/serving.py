@@ -64,6 +64,15 @@ class PriceSection(Section):
     cache_write: PicoPrice | None = Field(
         default=None, description="Input written to the provider's cache, in USD per million tokens; left out: as `in`."
     )
+    cache_write_1h: PicoPrice | None = Field(
+        default=None, description="Input written to the cache for an hour; left out: as `cache_write`."
+    )
+    audio_in: PicoPrice | None = Field(default=None, description="Audio input; left out: as `in`.")
+    audio_out: PicoPrice | None = Field(default=None, description="Audio output; left out: as `out`.")
+    tool_requests: PicoPrice | None = Field(
+        default=None,
+        description="Searches and the like that the provider runs itself, in USD per thousand; left out: free.",
+    )
 
 
 class DeploymentSection(Section):

@@ -51,6 +51,13 @@ def usage_object(usage: Usage) -> dict[str, Any]:
         "cache_read_input_tokens": usage.cached_tokens,
         "output_tokens": usage.output_tokens,
     }
+    if usage.cache_write_1h_tokens:
+        report["cache_creation"] = {
+            "ephemeral_5m_input_tokens": usage.cache_write_tokens - usage.cache_write_1h_tokens,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h_tokens,
+        }
+    if usage.tool_requests:
+        report["server_tool_use"] = {"web_search_requests": usage.tool_requests}
     if usage.reasoning_tokens:
         report["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
     return report

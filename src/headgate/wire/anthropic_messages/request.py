@@ -24,12 +24,22 @@ class _Head(msgspec.Struct):
     mcp_servers: msgspec.Raw = ABSENT
 
 
+class _Tool(msgspec.Struct):
+    type: str = ""
+    name: str = ""
+    max_uses: int | None = None
+
+
 class _Thought(msgspec.Struct):
     type: str = ""
     signature: str = ""
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
+_TOOLS: Final = msgspec.json.Decoder(list[_Tool])
+_OWN: Final = ("web_search_", "web_fetch_", "code_execution_")
+"""How the types of tools begin that Anthropic runs itself (Anthropic API reference, server tools)."""
+_OWN_TOOLS: Final = re.compile(rb'"(?:%s)' % "|".join(_OWN).encode())
 _FOREIGN: Final = re.compile(rb'"signature"\s*:\s*"(?:"|gemini:)')
 _TURNS: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _BLOCKS: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -49,6 +59,7 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
     if limit is not None and limit < 0:  # 0 fills the prompt cache and writes nothing
         raise wrong("max_tokens", f"The field 'max_tokens' must not be negative; it is {limit}")
     found = media(raw, head.messages)
+    tool_requests, unbounded_tool = _own_tools(head)
     return Request(
         wire=WireFormat.ANTHROPIC_MESSAGES,
         raw=raw,
@@ -62,8 +73,26 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
         images=0 if found is None else found.images,
         documents=0 if found is None else found.documents,
         has_tools=holds_list(head.tools) or holds_list(head.mcp_servers),
+        tool_requests=tool_requests,
+        unbounded_tool=unbounded_tool,
         forward_headers=tuple((name, headers[name]) for name in _FORWARDED if name in headers),
     )
+
+
+def _own_tools(head: _Head) -> tuple[int, str]:
+    """How often Anthropic may run its own tools for the request, and the name of one without a limit."""
+    if holds_list(head.mcp_servers):
+        return 0, "mcp_servers"
+    if not len(memoryview(head.tools)) or not _OWN_TOOLS.search(head.tools):
+        return 0, ""
+    requests, unbounded = 0, ""
+    for tool in decode(_TOOLS, head.tools, "tools"):
+        if tool.type.startswith(_OWN):
+            if tool.max_uses is None:
+                unbounded = tool.name or tool.type
+            else:
+                requests += max(0, tool.max_uses)
+    return requests, unbounded
 
 
 def splice(request: Request, edits: Edits) -> bytes:

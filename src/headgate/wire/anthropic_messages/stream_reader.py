@@ -25,6 +25,14 @@ class _OutputDetails(msgspec.Struct):
     thinking_tokens: int | None = None
 
 
+class _CacheCreation(msgspec.Struct):
+    ephemeral_1h_input_tokens: int | None = None
+
+
+class _ServerToolUse(msgspec.Struct):
+    web_search_requests: int | None = None
+
+
 class UsageReport(msgspec.Struct):
     """What Anthropic says a message used so far; `input_tokens` leaves out what touched the cache."""
 
@@ -32,6 +40,8 @@ class UsageReport(msgspec.Struct):
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
+    cache_creation: _CacheCreation | None = None
+    server_tool_use: _ServerToolUse | None = None
     output_tokens_details: _OutputDetails | None = None
 
     def usage(self, before: "UsageReport | None" = None) -> Usage:
@@ -41,7 +51,7 @@ class UsageReport(msgspec.Struct):
                 if getattr(self, name) is None:
                     setattr(self, name, getattr(before, name))
         cached, written = self.cache_read_input_tokens or 0, self.cache_creation_input_tokens or 0
-        details = self.output_tokens_details
+        details, creation, tools = self.output_tokens_details, self.cache_creation, self.server_tool_use
         return sound(
             Usage(
                 (self.input_tokens or 0) + cached + written,
@@ -49,6 +59,8 @@ class UsageReport(msgspec.Struct):
                 cached,
                 written,
                 (details.thinking_tokens or 0) if details else 0,
+                cache_write_1h_tokens=(creation.ephemeral_1h_input_tokens or 0) if creation else 0,
+                tool_requests=(tools.web_search_requests or 0) if tools else 0,
             )
         )
 

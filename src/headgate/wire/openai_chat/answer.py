@@ -21,15 +21,18 @@ def finish_reason(stop: StopReason | None) -> str:
 
 def usage_object(usage: Usage) -> dict[str, Any]:
     """The `usage` object."""
+    prompt = {"cached_tokens": usage.cached_tokens, "cache_write_tokens": usage.cache_write_tokens}
+    if usage.audio_input_tokens:
+        prompt["audio_tokens"] = usage.audio_input_tokens
+    completion = {"reasoning_tokens": usage.reasoning_tokens}
+    if usage.audio_output_tokens:
+        completion["audio_tokens"] = usage.audio_output_tokens
     return {
         "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens,
         "total_tokens": usage.input_tokens + usage.output_tokens,
-        "prompt_tokens_details": {
-            "cached_tokens": usage.cached_tokens,
-            "cache_write_tokens": usage.cache_write_tokens,
-        },
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "prompt_tokens_details": prompt,
+        "completion_tokens_details": completion,
     }
 
 

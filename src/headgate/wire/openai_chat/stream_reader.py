@@ -26,12 +26,14 @@ class PromptDetails(msgspec.Struct):
 
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
+    audio_tokens: int | None = None
 
 
 class CompletionDetails(msgspec.Struct):
     """Parts of the output."""
 
     reasoning_tokens: int | None = None
+    audio_tokens: int | None = None
 
 
 class UsageReport(msgspec.Struct):
@@ -52,6 +54,8 @@ class UsageReport(msgspec.Struct):
                 (prompt.cached_tokens or 0) if prompt else 0,
                 (prompt.cache_write_tokens or 0) if prompt else 0,
                 (completion.reasoning_tokens or 0) if completion else 0,
+                audio_input_tokens=(prompt.audio_tokens or 0) if prompt else 0,
+                audio_output_tokens=(completion.audio_tokens or 0) if completion else 0,
             )
         )
 

@@ -10,6 +10,18 @@ from headgate.kit.quantities import duration_ms
 MAX_TOKENS: Final = 100_000
 MAX_PAUSE_MS: Final = 600_000
 MAX_TIMES: Final = 1_000_000
+USAGE_PARTS: Final = {
+    "in": "input_tokens",
+    "out": "output_tokens",
+    "cached": "cached_tokens",
+    "cache_write": "cache_write_tokens",
+    "cache_write_1h": "cache_write_1h_tokens",
+    "reasoning": "reasoning_tokens",
+    "audio_in": "audio_input_tokens",
+    "audio_out": "audio_output_tokens",
+    "tools": "tool_requests",
+}
+"""What `!usage` calls the figures of a usage."""
 
 
 class Called(msgspec.Struct, frozen=True):
@@ -39,8 +51,8 @@ class Directives(msgspec.Struct):
     tools: list[Called] = []
     json: str | None = None
     think: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    usage: dict[str, int] = {}
+    """What the answer shall say that it used: figures of `Usage` by their names."""
 
 
 NOTHING: Final = Directives()
@@ -50,8 +62,9 @@ def read_directives(text: str) -> Directives:
     """The directives in the first lines of `text` that begin with `!`; a line of another kind ends them.
 
     Known are `!echo TEXT`, `!tokens N`, `!delay 300ms`, `!pace 20ms`, `!fail STATUS [TIMES]`, `!drop [AFTER_TOKENS]`,
-    `!tool NAME {json}`, `!json {json}`, `!think TEXT` and `!usage in=N out=N`. Several combine; of one kind the last
-    counts, but for tools, which are all called, and echoed lines, which are joined.
+    `!tool NAME {json}`, `!json {json}`, `!think TEXT` and `!usage in=N out=N` (see `USAGE_PARTS` for its other
+    words). Several combine; of one kind the last counts, but for tools, which are all called, and echoed lines, which
+    are joined.
 
     Raises:
         Refusal: `invalid_request`, a known directive is not written as it must be.
@@ -116,12 +129,9 @@ def _think(found: Directives, rest: str) -> None:
 def _usage(found: Directives, rest: str) -> None:
     for word in rest.split():
         name, _, number = word.partition("=")
-        if name == "in":
-            found.input_tokens = _number(number, 10**12)
-        elif name == "out":
-            found.output_tokens = _number(number, 10**12)
-        else:
+        if name not in USAGE_PARTS:
             raise ValueError(rest)
+        found.usage[USAGE_PARTS[name]] = _number(number, 10**12)
 
 
 def _number(text: str, most: int) -> int:
@@ -166,5 +176,5 @@ _USES: Final = {
     "!tool": "write !tool NAME {json object}",
     "!json": "write !json {json}",
     "!think": "write !think TEXT",
-    "!usage": "write !usage in=N out=N",
+    "!usage": f"write !usage with any of {', '.join(f'{name}=N' for name in USAGE_PARTS)}",
 }

@@ -138,13 +138,10 @@ def _usage(prompt: Prompt, directives: Directives, blocks: list[Block], choices:
     """What the answer counts, or what a directive wants it to say."""
     made = choices * sum(len(block.pieces) for block in blocks)
     thought = choices * sum(len(block.pieces) for block in blocks if block.kind is EventKind.REASONING)
-    told_in, told_out = directives.input_tokens, directives.output_tokens
-    output = made if told_out is None else told_out
-    return Usage(
-        input_tokens=input_tokens(prompt) if told_in is None else told_in,
-        output_tokens=output,
-        reasoning_tokens=min(thought, output),
-    )
+    told = directives.usage
+    output = told.get("output_tokens", made)
+    usage = Usage(input_tokens(prompt), output, reasoning_tokens=min(thought, output))
+    return msgspec.structs.replace(usage, **told)
 
 
 def _directed(parts: tuple[Part, ...]) -> str:

@@ -44,7 +44,7 @@ class Task(msgspec.Struct):
     @property
     def tokens(self) -> int:
         """What the request counts, or what a directive wants it to say."""
-        told = self.directives.input_tokens
+        told = self.directives.usage.get("input_tokens")
         return sum(self.counts) if told is None else told
 
 
