@@ -133,3 +133,20 @@ async def test_every_answer_has_one_close_and_one_line_for_the_call_and_one_for_
 async def test_the_usage_chunk_alone_is_what_is_taken_out() -> None:
     response = await House(Script(list(CHAT_STREAM))).call("POST", "/v1/chat/completions", {**ASK, "stream": True})
     assert CHAT_USAGE not in response.body
+
+
+async def test_of_two_choices_the_one_that_goes_on_after_the_other_finished_is_not_cut() -> None:
+    def frame(choice: int, delta: str, finish: str = "null") -> bytes:
+        return b'data: {"id":"c1","choices":[{"index":%d,"delta":{%s},"finish_reason":%s}]}\n\n' % (
+            choice,
+            delta.encode(),
+            finish.encode(),
+        )
+
+    said = '"content":"x"'
+    frames = [frame(0, said), frame(1, said), frame(0, "", '"stop"'), *[frame(1, said)] * 200, frame(1, "", '"stop"')]
+    house = House(Script([*frames, b"data: [DONE]\n\n"]))
+    body = {"model": "gpt", "n": 2, "stream": True, "messages": [{"role": "user", "content": "Say hello"}]}
+    response = await house.call("POST", "/v1/chat/completions", body)
+    assert response.body == b"".join(frames) + b"data: [DONE]\n\n"
+    assert [close.outcome for close in house.closes] == ["answered"]

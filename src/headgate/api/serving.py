@@ -101,9 +101,8 @@ async def _send_whole(front: Front, surface: Surface, exchange: Exchange, opened
     events: list[Event] = []
     async for batch in answer.events:
         events += batch
-    for event in events:
-        if event.kind is EventKind.FAILED:
-            raise _failure(event)
+    if events and events[-1].kind is EventKind.FAILED:
+        raise _failure(events[-1])
     if answer.whole and answer.wire is call.wire:
         body = b"".join([event.raw for event in events])
     else:
@@ -119,14 +118,14 @@ async def _send_stream(front: Front, surface: Surface, exchange: Exchange, opene
     call, answer, books = opened
     writer = None if answer.wire is call.wire and not answer.whole else surface.stream_writer(call, answer)
     async for batch in answer.events:
-        failure = next((event for event in batch if event.kind is EventKind.FAILED), None)
+        failure = batch[-1] if batch[-1].kind is EventKind.FAILED else None
         if not exchange.begun:
             if failure is not None:
                 raise _failure(failure)
             front.observation.answered(call, books.own_ns(), books.elapsed_ns())
             rates = surface.rate_headers(books.windows, exchange.at_ms)
             await exchange.begin_stream(answer_head(answer, books) + rates)
-        said = batch if failure is None else batch[: batch.index(failure)]
+        said = batch if failure is None else batch[:-1]
         data = b"".join([event.raw for event in said] if writer is None else map(writer.write, said))
         if failure is not None:
             raw = failure.raw if writer is None else b""

@@ -80,7 +80,7 @@ class Answer(msgspec.Struct):
     whole: bool
     """Whether the events' bytes are one body (on the `finished` event) and not a stream of frames."""
     events: AsyncIterator[list[Event]]
-    """In batches, as they came together."""
+    """In batches, as they came together, never empty; what failed says so in the very last event."""
     deployment: Deployment
     pipeline: str = "direct"
     headers: tuple[tuple[str, str], ...] = ()

@@ -20,6 +20,9 @@ MAX_HELD_EVENTS: Final = 64
 """Events that may follow `finished`; a provider that sends more is cut off there."""
 
 TERMINAL: Final = frozenset({EventKind.FINISHED, EventKind.FAILED})
+CONTENT: Final = frozenset(
+    {EventKind.TEXT, EventKind.REASONING, EventKind.TOOL_START, EventKind.TOOL_ARGUMENTS, EventKind.CITATION}
+)
 
 OUTCOME_OF_CODE: Final = {
     "rate_limited": Outcome.LIMITED,
@@ -260,13 +263,8 @@ class Record:
         """`answer` with its terminal events held back until the CLOSE is appended."""
         answer.books = self
         self._answering_ns = self.own_ns()
-        answer.events = _Closing(self, answer.events)
+        answer.events = _Closing(self, answer.events, self._answer_digest.update)
         return answer
-
-    def look(self, event: Event) -> None:
-        """Take an event of the answer into its digest."""
-        if event.raw:
-            self._answer_digest.update(event.raw)
 
     async def durable(self) -> None:
         """Return once what was appended will survive what the journal's class promises."""
@@ -325,9 +323,10 @@ class _Closing:
     A class, for every generator costs the event loop an entry in its list of them.
     """
 
-    def __init__(self, record: Record, events: AsyncIterator[list[Event]]) -> None:
+    def __init__(self, record: Record, events: AsyncIterator[list[Event]], look: Callable[[bytes], object]) -> None:
         self._record = record
         self._events: AsyncIterator[list[Event]] | None = events
+        self._look = look
         self._begun = False
         self._held: list[Event] = []
 
@@ -337,30 +336,32 @@ class _Closing:
     async def __anext__(self) -> list[Event]:
         if self._events is None:
             raise StopAsyncIteration
-        record, held = self._record, self._held
         if not self._begun:
             self._begun = True
-            await record.durable()
+            await self._record.durable()
         async for batch in self._events:
-            for event in batch:
-                record.look(event)
-            passed = self._passed(batch)
-            if passed:
+            if passed := self._passed(batch):
                 return passed
-        self._events = None
-        failure = next((event for event in held if event.kind is EventKind.FAILED), None)
-        record.end(failure.name if failure else "")
-        await record.durable()
+        self._events, held = None, self._held
+        self._record.end(held[-1].name if held and held[-1].kind is EventKind.FAILED else "")
+        await self._record.durable()
+        if not held:
+            raise StopAsyncIteration
         return held
 
     def _passed(self, batch: list[Event]) -> list[Event]:
-        """Those of `batch` that may leave; the others are held."""
-        passed = []
+        """Those of `batch` that may leave; the others are held. All are looked at. A failure is always the last."""
+        look, held, passed = self._look, self._held, []
         for event in batch:
-            if not self._held and event.kind not in TERMINAL:
+            if event.raw:
+                look(event.raw)
+            if held and event.kind in CONTENT:  # what finished was one of several choices, and not the answer
+                passed += held
+                held.clear()
+            if not held and event.kind not in TERMINAL:
                 passed.append(event)
-            elif len(self._held) < MAX_HELD_EVENTS or event.kind is EventKind.FAILED:
-                self._held.append(event)
+            elif len(held) < MAX_HELD_EVENTS or event.kind is EventKind.FAILED:
+                held.append(event)
         return passed
 
 
