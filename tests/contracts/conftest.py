@@ -8,7 +8,7 @@ import uvloop
 LOOPS = {"asyncio": asyncio.DefaultEventLoopPolicy, "uvloop": uvloop.EventLoopPolicy}
 
 
-@pytest.fixture(params=LOOPS)
+@pytest.fixture(params=LOOPS, scope="module")
 def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
     policy: asyncio.AbstractEventLoopPolicy = LOOPS[request.param]()
     return policy

@@ -96,8 +96,11 @@ class Scripted:
     async def _run(self, line: Line) -> None:
         try:
             await self._script(line)
-        finally:
             line.writer.close()
+            with contextlib.suppress(ConnectionError):
+                await line.writer.wait_closed()
+        finally:
+            line.writer.transport.abort()
             self.finished += 1
             self._changed.set()
 
@@ -160,3 +163,12 @@ async def ask(transport: HttpTransport, upstream: Upstream) -> bytes:
 async def chunks_of(reply: Reply) -> bytes:
     """The whole body, read as it comes."""
     return b"".join([chunk async for chunk in reply.chunks()])
+
+
+def is_kept(transport: HttpTransport, url: str) -> bool:
+    """Whether the transport has an idle connection that the next request to `url` would use; it stays there."""
+    where = transport.target(url)
+    connection = transport.reuse(where)
+    if connection is not None:
+        transport.keep(where.origin, connection)
+    return connection is not None

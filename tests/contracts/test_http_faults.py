@@ -6,7 +6,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.contracts.scripted import OK, PATIENCE_S, Line, ask, asking, chunks_of, opened, scripted
+from tests.contracts.scripted import OK, PATIENCE_S, Line, ask, asking, chunks_of, is_kept, opened, scripted
 
 from headgate.pool.http.connection import HIGH_WATER_BYTES, MAX_HEAD_BYTES
 from headgate.pool.http.transport import HttpTransport
@@ -279,10 +279,6 @@ async def test_a_reader_that_does_not_read_holds_the_provider_back() -> None:
                 taken += len(chunk)
         assert taken == total
         assert is_kept(transport, server.url)
-
-
-def is_kept(transport: HttpTransport, url: str) -> bool:
-    return transport.reuse(transport.target(url)) is not None
 
 
 async def while_connecting(line: Line) -> None:

@@ -65,7 +65,7 @@ class HttpTransport:
             connection.close()
         return None
 
-    def _keep(self, origin: Origin, connection: Connection) -> None:
+    def keep(self, origin: Origin, connection: Connection) -> None:
         """Keep an idle connection for the next request."""
         kept_s = min(self._idle_s, _allowed_idle_s(connection.headers))
         if self._closed or kept_s <= 0:
@@ -84,7 +84,7 @@ class HttpTransport:
         """A new connection. Raises ConnectFailed."""
         loop = asyncio.get_running_loop()
         context = self._context() if where.tls else None
-        make = partial(Connection, partial(self._keep, where.origin))
+        make = partial(Connection, partial(self.keep, where.origin))
         try:
             async with asyncio.timeout(min(CONNECT_TIMEOUT_S, within_s)):
                 if where.proxy is not None and where.tls:
