@@ -1,14 +1,19 @@
 """The transport to real providers: kept-alive connections by origin, TLS by the standard library, proxies by tunnel."""
 
 import asyncio
+import os
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from functools import lru_cache, partial
+from math import inf
 from typing import Final
+from urllib.request import getproxies_environment
 
 import certifi
 
 from headgate.pool.http.connection import Connection
-from headgate.pool.http.target import Target, target
+from headgate.pool.http.target import Origin, Target, target
 from headgate.pool.http.tunnel import open_tunnel
 from headgate.pool.transport import ConnectFailed, Reply, TransportFailed, Upstream
 
@@ -18,22 +23,30 @@ CONNECT_TIMEOUT_S: Final = 10.0
 IDLE_CONNECTION_S: Final = 50.0
 """Shorter than common load balancers' 60 s, so that a kept connection is rarely stale."""
 MAX_IDLE_PER_ORIGIN: Final = 256
+MAX_TARGETS: Final = 4096
+"""URLs that are kept taken apart."""
+_ALLOWED_IDLE: Final = re.compile(r"\btimeout=(\d{1,6})\b")
 
 
 class HttpTransport:
     """Sends requests over kept-alive connections of one event loop."""
 
-    def __init__(self) -> None:
-        self._idle: dict[tuple[str, int, bool], list[Connection]] = {}
+    def __init__(self, idle_s: float = IDLE_CONNECTION_S) -> None:
+        """A transport that keeps idle connections for `idle_s`; it reads the environment's proxies now."""
+        self._idle_s = idle_s
+        self._idle: dict[Origin, list[Connection]] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._tls: ssl.SSLContext | None = None
+        self._closed = False
+        self.target = lru_cache(maxsize=MAX_TARGETS)(partial(target, getproxies_environment()))
 
     def send(self, upstream: Upstream) -> "_Exchange":
         """Send and wait for the reply's head; leaving the block closes what is left of the exchange."""
         return _Exchange(self, upstream)
 
     async def close(self) -> None:
-        """Close idle connections."""
+        """Close idle connections; one that becomes idle later is closed then."""
+        self._closed = True
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
@@ -47,29 +60,37 @@ class HttpTransport:
         idle = self._idle.get(where.origin)
         while idle:
             connection = idle.pop()
-            if not connection.closed:
+            if connection.is_quiet() and connection.idle_until_s > asyncio.get_running_loop().time():
                 return connection
+            connection.close()
         return None
 
-    def give_back(self, where: Target, connection: Connection) -> None:
+    def keep(self, origin: Origin, connection: Connection) -> None:
         """Keep an idle connection for the next request."""
-        idle = self._idle.setdefault(where.origin, [])
+        kept_s = min(self._idle_s, _allowed_idle_s(connection.headers))
+        if self._closed or kept_s <= 0:
+            connection.close()
+            return
+        loop = asyncio.get_running_loop()
+        connection.idle_until_s = loop.time() + kept_s
+        idle = self._idle.setdefault(origin, [])
         if len(idle) >= MAX_IDLE_PER_ORIGIN:
             idle.pop(0).close()
         idle.append(connection)
         if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(IDLE_CONNECTION_S / 2, self._close_idle)
+            self._sweep = loop.call_later(self._idle_s / 2, self._close_idle)
 
     async def connect(self, where: Target, within_s: float) -> Connection:
         """A new connection. Raises ConnectFailed."""
         loop = asyncio.get_running_loop()
         context = self._context() if where.tls else None
+        make = partial(Connection, partial(self.keep, where.origin))
         try:
             async with asyncio.timeout(min(CONNECT_TIMEOUT_S, within_s)):
                 if where.proxy is not None and where.tls:
-                    return await open_tunnel(where, where.proxy, context)
+                    return await open_tunnel(make, where, where.proxy, context)
                 host, port = (where.proxy or where)[:2]
-                _, connection = await loop.create_connection(Connection, host, port, ssl=context)
+                _, connection = await loop.create_connection(make, host, port, ssl=context)
         except TimeoutError:
             raise ConnectFailed(f"no connection to {where.authority} in time") from None
         except (OSError, UnicodeError) as error:
@@ -77,34 +98,36 @@ class HttpTransport:
         return connection
 
     def _context(self) -> ssl.SSLContext:
-        """The system's certificate authorities; Mozilla's where it has none."""
+        """The system's certificate authorities, or those of SSL_CERT_FILE; Mozilla's where it has none."""
         if self._tls is None:
             paths = ssl.get_default_verify_paths()
-            known = paths.cafile or paths.capath
+            known = paths.cafile or (paths.capath and os.listdir(paths.capath))
             self._tls = ssl.create_default_context(cafile=None if known else certifi.where())
             self._tls.set_alpn_protocols(["http/1.1"])
         return self._tls
 
     def _close_idle(self) -> None:
-        """Close what nobody used for `IDLE_CONNECTION_S`; the oldest stand first."""
+        """Close what nobody used for as long as it is kept."""
         loop = asyncio.get_running_loop()
-        before_s = loop.time() - IDLE_CONNECTION_S
+        now_s = loop.time()
         for origin, idle in list(self._idle.items()):
-            kept = [connection for connection in idle if not connection.closed and connection.idle_since_s > before_s]
+            kept = []
             for connection in idle:
-                if connection not in kept:
+                if not connection.closed and connection.idle_until_s > now_s:
+                    kept.append(connection)
+                else:
                     connection.close()
             if kept:
                 self._idle[origin] = kept
             else:
                 del self._idle[origin]
-        self._sweep = loop.call_later(IDLE_CONNECTION_S / 2, self._close_idle) if self._idle else None
+        self._sweep = loop.call_later(self._idle_s / 2, self._close_idle) if self._idle else None
 
 
 class _Exchange:
     """One request and its reply; the block, the reply and the iterator over its body in one object."""
 
-    __slots__ = ("_connection", "_transport", "_upstream", "_where")
+    __slots__ = ("_connection", "_transport", "_upstream")
 
     def __init__(self, transport: HttpTransport, upstream: Upstream) -> None:
         self._transport = transport
@@ -113,12 +136,17 @@ class _Exchange:
 
     async def __aenter__(self) -> Reply:
         upstream, transport = self._upstream, self._transport
-        where = self._where = target(upstream.url)
+        where = transport.target(upstream.url)
         wire = [_head(upstream, where), upstream.body]
         within_s = upstream.timeout_ms / 1000
-        connection = transport.reuse(where) or await transport.connect(where, within_s)
-        self._connection = connection
+        connection = transport.reuse(where)
+        if connection is None:
+            loop = asyncio.get_running_loop()
+            ends_s = loop.time() + within_s
+            connection = await transport.connect(where, within_s)
+            within_s = ends_s - loop.time()
         connection.begin(wire, within_s)
+        self._connection = connection
         try:
             await connection.head()
         except BaseException:
@@ -131,8 +159,8 @@ class _Exchange:
 
     def _leave(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None and connection.end():
-            self._transport.give_back(self._where, connection)
+        if connection is not None:
+            connection.end()
 
     @property
     def _open(self) -> Connection:
@@ -176,6 +204,13 @@ class _Exchange:
         if not part:
             raise StopAsyncIteration
         return part
+
+
+def _allowed_idle_s(headers: Mapping[str, str]) -> float:
+    """How long the provider keeps an idle connection (`keep-alive: timeout=`, RFC 2068), less 1 s for the way."""
+    hint = headers.get("keep-alive")
+    said = _ALLOWED_IDLE.search(hint) if hint else None
+    return int(said[1]) - 1 if said else inf
 
 
 def _head(upstream: Upstream, where: Target) -> bytes:

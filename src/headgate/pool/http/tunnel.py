@@ -1,7 +1,9 @@
 """A connection to a TLS server through an HTTP proxy: CONNECT (RFC 9110, 9.3.6), then TLS inside."""
 
 import asyncio
+import re
 import ssl
+from collections.abc import Callable
 from typing import Final, cast
 
 from headgate.pool.http.connection import Connection
@@ -9,6 +11,7 @@ from headgate.pool.http.target import Proxy, Target
 from headgate.pool.transport import ConnectFailed
 
 MAX_REPLY_BYTES: Final = 64 * 1024
+_ESTABLISHED: Final = re.compile(rb"HTTP/1\.[01] 2\d\d[ \r]")
 
 
 class _Opening(asyncio.Protocol):
@@ -20,17 +23,23 @@ class _Opening(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._data += data
-        if b"\r\n\r\n" in self._data and not self.reply.done():
-            self.reply.set_result(self._data)
+        if b"\r\n\r\n" in self._data:
+            if not self.reply.done():
+                self.reply.set_result(self._data)
         elif len(self._data) > MAX_REPLY_BYTES:
-            self.connection_lost(None)
+            self._fail(f"the proxy's reply has a head of more than {MAX_REPLY_BYTES} bytes")
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._fail(f"the proxy closed the connection{f': {error}' if error else ''}")
+
+    def _fail(self, sentence: str) -> None:
         if not self.reply.done():
-            self.reply.set_exception(ConnectFailed(f"the proxy closed the connection{f': {error}' if error else ''}"))
+            self.reply.set_exception(ConnectFailed(sentence))
 
 
-async def open_tunnel(where: Target, proxy: Proxy, context: ssl.SSLContext | None) -> Connection:
+async def open_tunnel(
+    make: Callable[[], Connection], where: Target, proxy: Proxy, context: ssl.SSLContext | None
+) -> Connection:
     """A connection to `where`, encrypted from end to end. Raises ConnectFailed, OSError."""
     loop = asyncio.get_running_loop()
     transport, opening = await loop.create_connection(_Opening, proxy.host, proxy.port)
@@ -38,11 +47,12 @@ async def open_tunnel(where: Target, proxy: Proxy, context: ssl.SSLContext | Non
         authority = f"[{where.host}]:{where.port}" if ":" in where.host else f"{where.host}:{where.port}"
         authorization = f"proxy-authorization: {proxy.authorization}\r\n" if proxy.authorization else ""
         transport.write(f"CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n{authorization}\r\n".encode("latin-1"))
-        line, _, _ = (await opening.reply).partition(b"\r\n")
-        if line.split(b" ")[1:2] != [b"200"]:
-            said = line.decode("latin-1")
+        reply = await opening.reply
+        if not _ESTABLISHED.match(reply):
+            said = reply.partition(b"\r\n")[0][:256].decode("latin-1")
             raise ConnectFailed(f"the proxy {proxy.host}:{proxy.port} does not connect to {where.authority}: {said}")
-        connection = Connection()
+        connection = make()
+        connection.connection_made(transport)
         assert context is not None, "a tunnel is for TLS"
         inner = await loop.start_tls(transport, connection, context, server_hostname=where.host)
         connection.connection_made(cast(asyncio.Transport, inner))
