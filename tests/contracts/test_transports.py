@@ -9,16 +9,16 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from headgate.pool.http.transport import HttpTransport
 from headgate.pool.providers.demo.billing import Bill
 from headgate.pool.providers.demo.engine import Engine
 from headgate.pool.providers.demo.server import listen, serving
 from headgate.pool.providers.demo.transport import DemoTransport
-from headgate.pool.pyreqwest_transport import PyreqwestTransport
 from headgate.pool.transport import ConnectFailed, Reply, Transport, TransportFailed, TransportTimedOut, Upstream
 
 TICK_S = 0.005
 PATIENCE_S = 5
-OVER_SOCKETS = [PyreqwestTransport]
+OVER_SOCKETS = [HttpTransport]
 
 
 async def until(fact: Callable[[], bool]) -> None:
@@ -163,10 +163,7 @@ async def test_cancelling_the_caller_of_a_stream_ends_the_upstream(peer: Peer) -
     assert not (await peer.closed_bill()).completed
 
 
-async def test_cancelling_the_caller_before_the_reply_ends_the_upstream(peer: Peer, request: Any) -> None:
-    if isinstance(peer.transport, PyreqwestTransport):
-        reason = "pyreqwest 0.15 lets go of a request that is cancelled before its reply, and it runs to its timeout"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True, raises=TimeoutError))
+async def test_cancelling_the_caller_before_the_reply_ends_the_upstream(peer: Peer) -> None:
     await cancel_while_waiting(peer, stream=False)
     assert not (await peer.closed_bill()).completed
 

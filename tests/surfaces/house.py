@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 from headgate.api.admin.door import REQUEST_ID
+from headgate.api.cycle import LEFT
 from headgate.api.dispatch import Dispatch
 from headgate.api.front import Front
 from headgate.domain.call import Call
@@ -106,8 +108,8 @@ class Frames:
         self.records.append(record)
         return record
 
-    def append(self, body: Any) -> None:
-        self.bodies.append(body)
+    def append(self, *bodies: Any) -> None:
+        self.bodies += bodies
 
     async def durable(self) -> None:
         return None
@@ -206,17 +208,27 @@ def policy() -> Policy:
     return Policy(3, "digest", providers, models, {"default": UseCase("default", ("direct",), chain)})
 
 
+class ByHost:
+    """Providers with a script each, by the host of their address; what was sent is in the scripts."""
+
+    def __init__(self, **scripts: Script) -> None:
+        self.scripts = scripts
+
+    def send(self, upstream: Upstream) -> Any:
+        return self.scripts[urlsplit(upstream.url).hostname or ""].send(upstream)
+
+
 class House:
     """A small house and the ways to call it."""
 
-    def __init__(self, script: Script, **front: Any) -> None:
+    def __init__(self, script: Any, *, under: Policy | None = None, **front: Any) -> None:
         self.script = script
         self.clock = ManualClock()
         read, self._write = os.pipe()
         self._read = read
         self.log = Log(LineWriter(self._write))
         self.observation = Observation(self.log, Metrics())
-        self.policy = policy()
+        self.policy = under or policy()
         self.journal = Frames(self.policy, self.clock, self.observation.closed)
         pool = Pool({"": _Transport(script)}, self.clock)
         limits = LimitsRoom(MemoryCounters(self.clock), Leases(None, "", self.clock), self.clock)  # type: ignore[arg-type]
@@ -292,14 +304,23 @@ class Caller:
         sent = {"authorization": f"Bearer {MEMBER}", "content-length": str(len(raw)), **headers}
         pairs = [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in sent.items() if value]
         self._house = house
+        extensions = {LEFT: self._when_left}
         self._scope = {"type": "http", "method": method, "path": path, "headers": pairs, "client": ("10.0.0.1", 1)}
+        self._scope["extensions"] = extensions
+        self._left: list[Callable[[], None]] = []
         self._messages: list[dict[str, Any]] = [{"type": "http.request", "body": raw}]
         self._gone = asyncio.Event()
         self.got_some = asyncio.Event()
         self.response = Response()
 
+    def _when_left(self, callback: Callable[[], None]) -> None:
+        self._left.append(callback)
+
     def hang_up(self) -> None:
         self._gone.set()
+        if not self.response.whole:
+            for callback in self._left:
+                callback()
 
     async def run(self) -> None:
         await self._house.app(self._scope, self._receive, self._send)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from headgate.api.cycle import LEFT
 from headgate.api.exchange import Exchange
 from headgate.domain.refusal import Refusal
 from headgate.kit.clock import ManualClock
@@ -22,7 +23,8 @@ def exchange(messages: list[dict[str, Any]], *headers: tuple[bytes, bytes]) -> E
     async def send(message: Any) -> None:
         raise AssertionError("nothing is sent while a body is read")
 
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": list(headers)}
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/", "headers": list(headers)}
+    scope["extensions"] = {LEFT: lambda callback: None}
     return Exchange(scope, receive, send, ManualClock())
 
 

@@ -1,32 +1,14 @@
 """The surfaces behind a real server, called by the official SDKs and by a caller who hangs up."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import anthropic
 import openai
 import pytest
-import uvicorn
 from tests.surfaces.house import CHAT_FRAMES, CHAT_STREAM, CHAT_WHOLE, MEMBER, NARROW, House, Script
+from tests.surfaces.serving import served
 
 SAY = [{"role": "user", "content": "Say hello"}]
-
-
-@asynccontextmanager
-async def served(house: House) -> AsyncIterator[int]:
-    """The port on which `house` is served."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(house.app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve([listener]))
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await serving
-        listener.close()
 
 
 def openai_client(port: int, key: str = MEMBER) -> openai.AsyncOpenAI:
@@ -38,29 +20,29 @@ def anthropic_client(port: int, key: str = MEMBER) -> anthropic.AsyncAnthropic:
 
 
 async def test_the_openai_sdk_reads_whole_answers_streams_and_models() -> None:
-    async with served(House(Script([CHAT_WHOLE]))) as port, openai_client(port) as client:
+    async with served(House(Script([CHAT_WHOLE])).app) as port, openai_client(port) as client:
         answer = await client.chat.completions.create(model="gpt", messages=SAY)
         assert answer.choices[0].message.content == "Hello there"
         assert [model.id async for model in client.models.list()] == ["gpt", "claude"]
-    async with served(House(Script(list(CHAT_STREAM)))) as port, openai_client(port) as client:
+    async with served(House(Script(list(CHAT_STREAM))).app) as port, openai_client(port) as client:
         stream = await client.chat.completions.create(model="gpt", messages=SAY, stream=True)
         texts = [chunk.choices[0].delta.content or "" async for chunk in stream]
         assert "".join(texts) == "Hello there"
 
 
 async def test_the_anthropic_sdk_reads_whole_answers_streams_and_counts() -> None:
-    async with served(House(Script([CHAT_WHOLE]))) as port, anthropic_client(port) as client:
+    async with served(House(Script([CHAT_WHOLE])).app) as port, anthropic_client(port) as client:
         answer = await client.messages.create(model="gpt", max_tokens=50, messages=SAY)
         assert answer.content[0].text == "Hello there"
         assert (await client.messages.count_tokens(model="gpt", messages=SAY)).input_tokens > 0
-    async with served(House(Script(list(CHAT_STREAM)))) as port, anthropic_client(port) as client:
+    async with served(House(Script(list(CHAT_STREAM))).app) as port, anthropic_client(port) as client:
         async with client.messages.stream(model="gpt", max_tokens=50, messages=SAY) as stream:
             assert "".join([text async for text in stream.text_stream]) == "Hello there"
             assert (await stream.get_final_message()).usage.output_tokens == 2
 
 
 async def test_the_sdks_raise_their_own_errors_for_our_refusals() -> None:
-    async with served(House(Script([CHAT_WHOLE]))) as port:
+    async with served(House(Script([CHAT_WHOLE])).app) as port:
         async with openai_client(port, "hg_unknown") as client:
             with pytest.raises(openai.AuthenticationError, match="unknown"):
                 await client.chat.completions.create(model="gpt", messages=SAY)
@@ -73,7 +55,7 @@ async def test_the_sdks_raise_their_own_errors_for_our_refusals() -> None:
 @pytest.mark.parametrize("stream", [b"true", b"false"])
 async def test_a_caller_who_closes_the_connection_ends_the_call_and_the_upstream(stream: bytes) -> None:
     house = House(Script([CHAT_FRAMES[0], asyncio.Event()]))
-    async with served(house) as port:
+    async with served(house.app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         body = b'{"model": "gpt", "stream": %s, "messages": []}' % stream
         writer.write(
@@ -90,7 +72,7 @@ async def test_a_caller_who_closes_the_connection_ends_the_call_and_the_upstream
 
 async def test_answers_follow_one_another_on_one_connection() -> None:
     house = House(Script([CHAT_WHOLE]))
-    async with served(house) as port:
+    async with served(house.app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         body = b'{"prompt": "Say hello"}'
         for _ in range(20):

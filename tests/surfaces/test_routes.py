@@ -150,6 +150,7 @@ async def test_the_reference_describes_native_and_administration_and_loads_nothi
     small = house()
     document = merged(admin_app(small.platform, small.clock).openapi())
     assert {"/v1/generate", "/v1/cost-report/{team_id}", "/health"} <= set(document["paths"])
+    assert {"/v1/embeddings", "/v1/models", "/v1/models/{id}"} <= set(document["paths"])
     assert any(path.startswith("/admin/v1/") for path in document["paths"])
     assert document["components"]["schemas"]["GenerateBody"]["properties"]["max_tokens"]["maximum"] == 4096
     page = (await small.call("GET", "/docs")).body.decode()

@@ -11,10 +11,11 @@ from headgate.api.cors import preflight_headers, response_headers
 from headgate.api.exchange import Exchange, Receive, Scope, Send
 from headgate.api.front import Endpoint, Front
 from headgate.api.heads import refusal_head
+from headgate.api.models import model, models
 from headgate.api.native.cost_report import cost_report
 from headgate.api.native.generate import generate
 from headgate.api.openai.chat_completions import chat_completions
-from headgate.api.openai.models import models
+from headgate.api.openai.embeddings import embeddings
 from headgate.api.reference import reference
 from headgate.api.refusals import native_error
 from headgate.api.serving import internal_error
@@ -27,7 +28,9 @@ ROUTES: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     "/v1/generate": {"POST": generate},
     "/v1/cost-report/{team_id}": {"GET": cost_report},
     "/v1/chat/completions": {"POST": chat_completions},
+    "/v1/embeddings": {"POST": embeddings},
     "/v1/models": {"GET": models},
+    "/v1/models/{id}": {"GET": model},
     "/v1/messages": {"POST": messages},
     "/v1/messages/count_tokens": {"POST": count_tokens},
     "/": {"HEAD": probe},
@@ -38,6 +41,8 @@ ROUTES: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     "/metrics": {"GET": operations.metrics},
 }
 """Every route of the request surfaces and of operations; a parameter stands last in its path."""
+WITH_SLASHES: Final = "/v1/models/"
+"""Where the parameter may hold slashes, as the ids of models do (`org/model`)."""
 ADMINISTRATION: Final = "/admin/"
 """Where the paths of the administration begin."""
 
@@ -83,8 +88,10 @@ class Dispatch:
             front.observation.exchanged(exchange, front.clock.monotonic_ns() - exchange.received_ns)
 
     def _parametrised(self, exchange: Exchange) -> tuple[str, Mapping[str, Endpoint]] | None:
-        head, slash, tail = exchange.path.rpartition("/")
-        found = self._under.get(head + slash) if tail else None
+        path = exchange.path
+        under = WITH_SLASHES if path.startswith(WITH_SLASHES) else path[: path.rfind("/") + 1]
+        tail = path[len(under) :]
+        found = self._under.get(under) if tail else None
         if found is not None:
             exchange.tail = tail
         return found

@@ -1,9 +1,10 @@
 """One HTTP exchange over ASGI: what came in, and what went out so far."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
+from headgate.api.cycle import LEFT
 from headgate.domain.refusal import Refusal
 from headgate.kit.clock import Clock
 from headgate.kit.ids import uuid7
@@ -28,6 +29,7 @@ class Exchange:
     __slots__ = (
         "_receive",
         "_send",
+        "_when_left",
         "at_ms",
         "ended",
         "extra_headers",
@@ -35,6 +37,7 @@ class Exchange:
         "left",
         "method",
         "path",
+        "query",
         "received_ns",
         "request_id",
         "route",
@@ -49,16 +52,15 @@ class Exchange:
         self.request_id = uuid7(self.at_ms)
         self._receive = receive
         self._send = send
+        self._when_left: Callable[[Callable[[], object]], None] = scope["extensions"][LEFT]
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.query: bytes = scope.get("query_string", b"")
         client = scope.get("client")
         self.source: str = client[0] if client else ""
-        headers: dict[str, str] = {}
-        for name, value in scope["headers"]:
-            key = name.decode("latin-1")
-            text = value.decode("latin-1")
-            headers[key] = f"{headers[key]}, {text}" if key in headers else text
-        self.headers = headers
+        raw = scope["headers"]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+        self.headers = headers if len(headers) == len(raw) else _joined(raw)
         self.extra_headers: tuple[Header, ...] = ()
         """Sent with every head of this exchange."""
         self.route = ""
@@ -67,8 +69,9 @@ class Exchange:
         self.status = NO_STATUS
         """The status sent."""
         self.ended = False
-        """Whether the response is whole; what its caller does then concerns nobody."""
+        """Whether the response is whole."""
         self.left = False
+        """Whether the caller hung up before that."""
 
     @property
     def begun(self) -> bool:
@@ -115,10 +118,14 @@ class Exchange:
                 return b"".join(parts)
             message = await self._receive()
 
-    async def caller_left(self) -> None:
-        """Return when the caller has hung up, or the response is whole. Only once the body was read."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    def when_left(self, cancel: Callable[[], object]) -> None:
+        """Call `cancel` if the caller hangs up before the response is whole."""
+
+        def leave() -> None:
+            self.left = True
+            cancel()
+
+        self._when_left(leave)
 
     async def respond(
         self, status: int, body: bytes, headers: tuple[Header, ...] | list[Header] = (), content_type: bytes = JSON
@@ -167,6 +174,14 @@ class Exchange:
         """Send the last piece of the stream."""
         self.ended = True
         await self._send({"type": "http.response.body", "body": data})
+
+
+def _joined(raw: Sequence[Header]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def _too_large(max_bytes: int) -> Refusal:

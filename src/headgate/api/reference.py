@@ -1,4 +1,4 @@
-"""`/openapi.json` and `/docs`: the native surface and operations, merged with the administration's description."""
+"""`/openapi.json` and `/docs`: the surfaces where they are our own, merged with the administration's description."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -11,10 +11,13 @@ from headgate.api.exchange import Exchange
 from headgate.api.front import Endpoint, Front
 from headgate.api.native.answer import Generated
 from headgate.api.native.body import GenerateBody
+from headgate.api.openai.models import ModelEntry, Models
 from headgate.api.operations import Overall
 from headgate.api.reference_page import page
 from headgate.domain.refusal import CODES
 from headgate.ledger.ledger import Report
+from headgate.wire.openai_embeddings.answer import Embeddings
+from headgate.wire.openai_embeddings.request import EmbeddingsBody
 
 
 class ErrorObject(msgspec.Struct):
@@ -78,7 +81,7 @@ def reference(administration: Callable[[], Mapping[str, Any]]) -> dict[str, dict
 
 
 def merged(administration: Mapping[str, Any]) -> dict[str, Any]:
-    """One OpenAPI document of everything that is ours; the other surfaces are described by their makers."""
+    """One OpenAPI document of everything that is ours; chats and messages are described by their makers."""
     paths, schemas = _described()
     components = administration.get("components", {})
     theirs = components.get("schemas", {})
@@ -93,9 +96,9 @@ def merged(administration: Mapping[str, Any]) -> dict[str, Any]:
 
 def _described() -> tuple[dict[str, Any], dict[str, Any]]:
     """The paths and the schemas they name."""
-    structs = (GenerateBody, Generated, Report, Overall, Error)
+    structs = (GenerateBody, Generated, Report, Overall, Error, EmbeddingsBody, Embeddings, ModelEntry, Models)
     found, schemas = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
-    body, generated, report, overall, error = found
+    body, generated, report, overall, error, *openai = found
     generate = _operation("generate", "Answer a prompt.", ("An answer.", generated), error, _REFUSALS_OF_CALLS)
     generate["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     generate["responses"]["200"]["content"]["text/event-stream"] = {
@@ -115,9 +118,30 @@ def _described() -> tuple[dict[str, Any], dict[str, Any]]:
     paths = {
         "/v1/generate": {"post": generate},
         "/v1/cost-report/{team_id}": {"get": costs},
+        **_openai(openai, error),
         "/health": {"get": health},
     }
     return paths, schemas
+
+
+def _openai(schemas: list[dict[str, Any]], error: dict[str, Any]) -> dict[str, Any]:
+    """The paths of OpenAI's surface that are fully read here."""
+    body, vectors, entry, listed = schemas
+    refusals = tuple(status for status in _REFUSALS_OF_CALLS if status != 422)
+    embed = _operation("embeddings", "Embed texts.", ("Their vectors.", vectors), error, refusals)
+    embed["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    models = _operation(
+        "models", "The models that the team may ask for.", ("The models.", listed), error, _REFUSALS_OF_READS
+    )
+    model = _operation("model", "One model.", ("The model.", entry), error, _REFUSALS_OF_READS)
+    model["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    for operation in (embed, models, model):
+        operation["tags"] = ["openai"]
+    return {
+        "/v1/embeddings": {"post": embed},
+        "/v1/models": {"get": models},
+        "/v1/models/{id}": {"get": model},
+    }
 
 
 def _operation(

@@ -16,6 +16,7 @@ from headgate.domain.refusal import CODES, Refusal
 from headgate.lifecycle import answering
 
 PRIORITIES: Final = ("interactive", "batch", "background")
+STRICT: Final = "x-headgate-strict"
 _CREDENTIALS: Final = ("x-api-key", "api-key", "x-goog-api-key")
 _LOGGER: Final = logging.getLogger(__name__)
 
@@ -30,14 +31,12 @@ async def serve(front: Front, surface: Surface, exchange: Exchange) -> None:
     call = read_call(surface, exchange, raw)
     serving = asyncio.current_task()
     assert serving is not None, "a surface is served by a task"
-    watch = asyncio.create_task(_watch(exchange, serving))
+    exchange.when_left(serving.cancel)
     try:
         await _answer(front, surface, exchange, call)
     except asyncio.CancelledError:
         if not exchange.left or serving.uncancel():
             raise
-    finally:
-        watch.cancel()
 
 
 def read_call(surface: Surface, exchange: Exchange, raw: bytes) -> Call:
@@ -66,6 +65,7 @@ def read_call(surface: Surface, exchange: Exchange, raw: bytes) -> Call:
         team=team,
         priority=headers.get("x-headgate-priority", PRIORITIES[0]),
         method=exchange.method,
+        strict=headers.get(STRICT) == "true",
     )
 
 
@@ -78,13 +78,6 @@ def credential(headers: Mapping[str, str]) -> str | None:
         if name in headers:
             return headers[name]
     return None
-
-
-async def _watch(exchange: Exchange, serving: "asyncio.Task[None]") -> None:
-    await exchange.caller_left()
-    if not exchange.ended:
-        exchange.left = True
-        serving.cancel()
 
 
 async def _answer(front: Front, surface: Surface, exchange: Exchange, call: Call) -> None:
@@ -105,7 +98,9 @@ async def _answer(front: Front, surface: Surface, exchange: Exchange, call: Call
 
 async def _send_whole(front: Front, surface: Surface, exchange: Exchange, opened: tuple[Call, Answer, Books]) -> None:
     call, answer, books = opened
-    events = [event async for event in answer.events]
+    events: list[Event] = []
+    async for batch in answer.events:
+        events += batch
     for event in events:
         if event.kind is EventKind.FAILED:
             raise _failure(event)
@@ -123,24 +118,23 @@ async def _send_whole(front: Front, surface: Surface, exchange: Exchange, opened
 async def _send_stream(front: Front, surface: Surface, exchange: Exchange, opened: tuple[Call, Answer, Books]) -> None:
     call, answer, books = opened
     writer = None if answer.wire is call.wire and not answer.whole else surface.stream_writer(call, answer)
-    begun = False
-    async for event in answer.events:
-        failed = event.kind is EventKind.FAILED
-        if not begun:
-            if failed:
-                raise _failure(event)
+    async for batch in answer.events:
+        failure = next((event for event in batch if event.kind is EventKind.FAILED), None)
+        if not exchange.begun:
+            if failure is not None:
+                raise _failure(failure)
             front.observation.answered(call, books.own_ns(), books.elapsed_ns())
             rates = surface.rate_headers(books.windows, exchange.at_ms)
             await exchange.begin_stream(answer_head(answer, books) + rates)
-            begun = True
-        elif failed:
-            frame = event.raw if writer is None else b""
-            await exchange.end_stream(frame or surface.error_frame(_failure(event), call.request_id))
+        said = batch if failure is None else batch[: batch.index(failure)]
+        data = b"".join([event.raw for event in said] if writer is None else map(writer.write, said))
+        if failure is not None:
+            raw = failure.raw if writer is None else b""
+            await exchange.end_stream(data + (raw or surface.error_frame(_failure(failure), call.request_id)))
             return
-        data = event.raw if writer is None else writer.write(event)
         if data:
             await exchange.write(data)
-    if not begun:
+    if not exchange.begun:
         raise Refusal("provider_error", "The provider's answer holds nothing; try again.")
     await exchange.end_stream(b"" if writer is None else writer.end())
 
@@ -191,6 +185,8 @@ def _check(headers: Mapping[str, str], wire: WireFormat) -> None:
             f"There is no priority '{priority}'; choose one of {', '.join(PRIORITIES)}.",
             param="X-Headgate-Priority",
         )
+    if headers.get(STRICT, "true") not in ("true", "false"):
+        raise Refusal(out_of_range, "The header X-Headgate-Strict is true or false.", param="X-Headgate-Strict")
     if headers.get("x-headgate-cache") == "only":
         raise Refusal(
             out_of_range,

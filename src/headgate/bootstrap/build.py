@@ -22,9 +22,9 @@ from headgate.limits.limits import Limits
 from headgate.limits.store import CHANNEL, release, settle
 from headgate.pipelines.pipelines import Pipelines
 from headgate.platform import Platform
+from headgate.pool.http.transport import HttpTransport
 from headgate.pool.pool import Pool
 from headgate.pool.providers.demo.transport import DemoTransport
-from headgate.pool.pyreqwest_transport import PyreqwestTransport
 from headgate.storage.counters.memory import MemoryCounters
 from headgate.storage.postgres.database import Database
 from headgate.telemetry.logs import Log
@@ -98,7 +98,7 @@ async def build(path: Path | None, first: Configuration, ground: Ground, *, show
         await identity.start()
         stack.push_async_callback(identity.stop)
         database.listen(CHANNEL, limits.recalled)
-        pool = Pool({"": PyreqwestTransport(), "demo": DemoTransport()}, clock)
+        pool = Pool({"": HttpTransport(), "demo": DemoTransport()}, clock)
         stack.push_async_callback(pool.close)
         platform = Platform(journal, identity, Governance(), limits, Pipelines(pool), pool, ledger)
         for work in (reload.watch(), limits.run()):

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import uvicorn
 import uvloop
 
+from headgate.api.protocol import CallerProtocol
 from headgate.bootstrap.app import application
 from headgate.bootstrap.build import Built, Ground, build
 from headgate.bootstrap.config.loading import Configuration, load
@@ -181,7 +182,7 @@ def _server(built: Built, configuration: Configuration) -> Server:
     return Server(
         uvicorn.Config(
             application(built, configuration.document.server),
-            http="httptools",
+            http=CallerProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

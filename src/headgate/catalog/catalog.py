@@ -59,6 +59,18 @@ def listed(policy: Policy) -> tuple[Listed, ...]:
     )
 
 
+def find(policy: Policy, asked: str) -> Listed:
+    """The model that serves the name `asked`, under that name: the one so called, else the pattern that it matches.
+
+    Raises:
+        Refusal: `model_not_found`.
+    """
+    match = None if asked == "auto" or asked in policy.use_cases else _match(policy, asked)
+    if match is None or not _of_model(policy, asked):
+        raise _not_found(policy, asked)
+    return Listed(asked, policy.models[match].tier, "available")
+
+
 def fallback_chain(policy: Policy, use_case: UseCase) -> tuple[str, ...]:
     """The models that a call without a model tries, in order."""
     return use_case.chain.models

@@ -13,6 +13,8 @@ from headgate.domain.money import Price, pico_per_token
 DEMO_PRICE: Final = Price(input_pico=pico_per_token(1), output_pico=pico_per_token(2))
 """1 USD per million tokens in, 2 out."""
 
+_EMBEDS: Final = "embed"
+"""Stands in the names of models that embed; they put nothing out, and genai-prices has no price for that."""
 _PROVIDER_OF_KIND: Final = {"openai": "openai", "anthropic": "anthropic"}
 
 
@@ -54,6 +56,8 @@ def _price(model: ModelInfo) -> Price | None:
         return None
     prices = model.get_prices(datetime.now(UTC))
     input_pico, output_pico = _dearest_pico(prices.input_mtok), _dearest_pico(prices.output_mtok)
+    if prices.output_mtok is None and _EMBEDS in model.id.lower():
+        output_pico = 0
     if input_pico is None or output_pico is None:
         return None
     return Price(input_pico, output_pico, _dearest_pico(prices.cache_read_mtok), _dearest_pico(prices.cache_write_mtok))

@@ -79,7 +79,8 @@ class Answer(msgspec.Struct):
     wire: WireFormat
     whole: bool
     """Whether the events' bytes are one body (on the `finished` event) and not a stream of frames."""
-    events: AsyncIterator[Event]
+    events: AsyncIterator[list[Event]]
+    """In batches, as they came together."""
     deployment: Deployment
     pipeline: str = "direct"
     headers: tuple[tuple[str, str], ...] = ()

@@ -77,3 +77,5 @@ class Call(msgspec.Struct, frozen=True):
     """The team that the body claims; it must be the key's own."""
     priority: str = "interactive"
     method: str = "POST"
+    strict: bool = False
+    """Whether the call is refused rather than sent to a provider that cannot be told all of it."""

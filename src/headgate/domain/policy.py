@@ -24,6 +24,8 @@ class Deployment(msgspec.Struct, frozen=True):
     """The most tokens that one image can count for."""
     document_tokens: int = 300_000
     """The most tokens that one document can count for."""
+    embeds: bool = False
+    """Whether its model only embeds, with the same vectors at each of its deployments."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -59,6 +61,8 @@ class UseCase(msgspec.Struct, frozen=True):
     pipelines: tuple[str, ...]
     """The pipelines a caller may name; the first is the use case's own."""
     chain: Chain
+    strict: bool = False
+    """Whether every call is strict, as `Call.strict`."""
 
 
 class Provider(msgspec.Struct, frozen=True):

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from headgate.catalog.catalog import Listed, fallback_chain, find, listed
 from headgate.domain.call import Call, Request, WireFormat
-from headgate.domain.policy import UseCase
+from headgate.domain.policy import Policy, UseCase
 from headgate.domain.principal import Principal
 from headgate.domain.refusal import Refusal
 from headgate.journal.record import Record
@@ -20,7 +21,7 @@ _MISSING: Final = {
 
 
 class Governance:
-    """Decides which use case governs a call and through which pipeline it runs."""
+    """Decides which use case governs a call, through which pipeline it runs, and which models a team is shown."""
 
     def permit(self, record: Record) -> UseCase:
         """The use case of the call: named by header or body, by the model field, by the project, else `default`.
@@ -53,6 +54,36 @@ class Governance:
         record.pipeline = _pipeline(record.call, use_case)
         record.step("permit", f"use case '{name}' ({chosen_by}), pipeline {record.pipeline}")
         return use_case
+
+    def models(self, principal: Principal, policy: Policy) -> tuple[Listed, ...]:
+        """The models that the principal's team may ask for by their own names.
+
+        A granted use case takes every model; to a team without one, none are shown.
+        """
+        return listed(policy) if _may_call(principal, policy) else ()
+
+    def model(self, principal: Principal, policy: Policy, asked: str) -> Listed:
+        """The model `asked`, which may be one that a pattern serves.
+
+        Raises:
+            Refusal: `model_not_found`, also where the team may use no model.
+        """
+        if not _may_call(principal, policy):
+            sentence = f"Team '{principal.team}' may use no model, for it is granted no use case; ask a platform-admin."
+            raise Refusal("model_not_found", sentence, param="model")
+        return find(policy, asked)
+
+    def chain(self, principal: Principal, policy: Policy) -> tuple[str, ...]:
+        """The models that a call of the principal's tries where it names nothing, in order; none where it may not."""
+        name = principal.project_use_case or DEFAULT
+        use_case = policy.use_cases.get(name)
+        if use_case is None or (principal.use_cases is not None and name not in principal.use_cases):
+            return ()
+        return fallback_chain(policy, use_case)
+
+
+def _may_call(principal: Principal, policy: Policy) -> bool:
+    return principal.use_cases is None or any(name in policy.use_cases for name in principal.use_cases)
 
 
 def _asked(call: Call, principal: Principal, use_cases: Mapping[str, UseCase]) -> tuple[str, str]:

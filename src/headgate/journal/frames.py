@@ -27,9 +27,12 @@ _TYPES: Final[dict[Kind, type[Body]]] = {
     Kind.UNAUTHENTICATED: Unauthenticated,
 }
 _MARKS: Final = {type_: bytes((kind, VERSION)) for kind, type_ in _TYPES.items()}
-_DECODERS: Final[dict[int, Callable[[bytes], Body]]] = {
-    int(kind): msgspec.msgpack.Decoder(type_).decode for kind, type_ in _TYPES.items()
+_READERS: Final[dict[bytes, Callable[[bytes], Body]]] = {
+    bytes((kind, version)): msgspec.msgpack.Decoder(type_).decode
+    for kind, type_ in _TYPES.items()
+    for version in READABLE
 }
+"""By kind and version, as a frame begins."""
 _HEADER: Final = struct.Struct("<II")
 _MARK_BYTES: Final = 2
 _FRAME_START: Final = re.compile(
@@ -82,15 +85,11 @@ def decode(frame: Frame) -> Body:
     Raises:
         UnreadableFrame: its kind, version or body is unknown.
     """
-    checked, _ = frame
-    kind, version = checked[0], checked[1]
-    decoder = _DECODERS.get(kind)
-    if decoder is None or version not in READABLE:
-        raise UnreadableFrame(f"kind {kind}, version {version}")
+    checked = frame[0]
     try:
-        return decoder(checked[_MARK_BYTES:])
-    except msgspec.MsgspecError as error:
-        raise UnreadableFrame(f"kind {kind}, version {version}: {error}") from error
+        return _READERS[checked[:_MARK_BYTES]](checked[_MARK_BYTES:])
+    except (KeyError, msgspec.MsgspecError) as error:
+        raise UnreadableFrame(f"kind {checked[0]}, version {checked[1]}: {error}") from error
 
 
 def whole_frames(buffer: bytes, offset: int = 0) -> Iterator[Frame]:
@@ -106,6 +105,20 @@ def whole_frames(buffer: bytes, offset: int = 0) -> Iterator[Frame]:
         if crc32c(checked) != checksum:
             return
         yield Frame(checked, offset)
+
+
+def read(buffer: bytes) -> tuple[list[Body], int]:
+    """What the whole frames from the start of `buffer` say, up to the first bytes that are none, and where they end.
+
+    Raises:
+        UnreadableFrame: the kind, version or body of one is unknown.
+    """
+    bodies: list[Body] = []
+    end = 0
+    for frame in whole_frames(buffer):
+        bodies.append(decode(frame))
+        end = frame.end
+    return bodies, end
 
 
 def survey(buffer: bytes) -> Iterator[Frame | Gap]:

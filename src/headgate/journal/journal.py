@@ -124,13 +124,14 @@ class Journal:
         """The record of `call`, under the policy in force; leaving it as a context manager closes it."""
         return Record(call, self._policy(), self, self._clock, self._observe)
 
-    def append(self, body: Body) -> None:
-        """Append one frame, at once and whole.
+    def append(self, *bodies: Body) -> None:
+        """Append frames, at once and whole.
 
         Raises:
-            Refusal: `journal_unavailable`; an end is refused only where the disk fails altogether.
+            Refusal: `journal_unavailable`, nothing is written; where the last frame is an end, only because the disk
+                fails altogether.
         """
-        self._segments.append(encode(body), opens=type(body) not in _ENDS)
+        self._segments.append(*map(encode, bodies), opens=type(bodies[-1]) not in _ENDS)
 
     async def durable(self) -> None:
         """Return once everything appended so far will survive what the journal's class promises.

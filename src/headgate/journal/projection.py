@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from headgate.journal import store
-from headgate.journal.frames import Frame, Gap, decode, survey, whole_frames
+from headgate.journal.frames import Frame, Gap, decode, read, survey
 from headgate.journal.records import Admin, AttemptClose, AttemptOpen, Body, Close, Unauthenticated
 from headgate.journal.segments import Position, Segments
 from headgate.kit.clock import Clock
@@ -143,11 +143,10 @@ class Projection:
         left = self._segments.size(number) - offset
         descriptor = os.open(self._segments.path(number), os.O_RDONLY)
         try:
-            found: list[Frame | Gap]
-            data = os.pread(descriptor, min(SLICE_BYTES, left), offset)
-            if not (found := list(whole_frames(data))):
-                data = os.pread(descriptor, left, offset)
-                found = list(islice(survey(data), 2))
+            bodies, end = read(os.pread(descriptor, min(SLICE_BYTES, left), offset))
+            if bodies:
+                return Batch(bodies, Position(number, offset + end), [])
+            found = list(islice(survey(os.pread(descriptor, left, offset)), 2))
         finally:
             os.close(descriptor)
         bodies = [decode(item) for item in found if isinstance(item, Frame)]

@@ -19,6 +19,8 @@ from headgate.kit.clock import Clock
 MAX_HELD_EVENTS: Final = 64
 """Events that may follow `finished`; a provider that sends more is cut off there."""
 
+TERMINAL: Final = frozenset({EventKind.FINISHED, EventKind.FAILED})
+
 OUTCOME_OF_CODE: Final = {
     "rate_limited": Outcome.LIMITED,
     "budget_exceeded": Outcome.LIMITED,
@@ -39,11 +41,11 @@ OUTCOME_OF_CODE: Final = {
 class Appender(Protocol):
     """Where a record's frames go."""
 
-    def append(self, body: Body) -> None:
-        """Append one frame, at once and whole.
+    def append(self, *bodies: Body) -> None:
+        """Append frames, at once and whole.
 
         Raises:
-            Refusal: `journal_unavailable`, for a frame that opens something new while the disk is full.
+            Refusal: `journal_unavailable`, for a last frame that opens something new while the disk is full.
         """
         ...
 
@@ -105,7 +107,10 @@ class Attempt:
             self._record.waited(self.first_event_ns - self.sent_ns)
 
     def close(self, usage: Usage, basis: Basis, outcome: Outcome, code: str = "") -> None:
-        """Append the attempt's end and settle its hold; later calls change nothing."""
+        """Book the attempt's end and settle its hold; later calls change nothing.
+
+        It is appended together with what the request appends next, in one write: another attempt or the CLOSE.
+        """
         if self._record is None:
             return
         self.began()
@@ -115,7 +120,7 @@ class Attempt:
         assert price is not None, "a deployment is priced before it is called"
         cost = opened.hold_nano if basis is Basis.RESERVED else price.cost_nano(usage)
         self.usage, self.cost_nano = usage, cost
-        record.append(
+        record.ended(
             AttemptClose(
                 opened.request_id,
                 opened.attempt,
@@ -153,6 +158,7 @@ class Record:
         self.attempts: list[Attempt] = []
         self.steps: list[Step] = []
         self.close: Close | None = None
+        self._ended: list[AttemptClose] = []
         self.pipeline = ""
         self.model = ""
         self.provider_ns = 0
@@ -182,8 +188,16 @@ class Record:
             self._append_close(Outcome.FAILED, "internal_error", 500)
 
     def append(self, body: Body) -> None:
-        """Append a frame of this request."""
-        self._appender.append(body)
+        """Append a frame of this request, behind the attempts that ended since the last one."""
+        self._appender.append(*self._ended, body)
+        self._ended.clear()
+
+    def ended(self, end: AttemptClose) -> None:
+        """Keep the end of an attempt for the next append; behind the CLOSE there is none, so it is appended at once."""
+        if self.close is None:
+            self._ended.append(end)
+        else:
+            self._appender.append(end)
 
     @property
     def subject(self) -> Subject:
@@ -246,32 +260,21 @@ class Record:
         """`answer` with its terminal events held back until the CLOSE is appended."""
         answer.books = self
         self._answering_ns = self.own_ns()
-        answer.events = self._closing(answer.events)
+        answer.events = _Closing(self, answer.events)
         return answer
 
-    async def _closing(self, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
-        held: list[Event] = []
-        code = ""
-        digest = self._answer_digest.update
+    def look(self, event: Event) -> None:
+        """Take an event of the answer into its digest."""
+        if event.raw:
+            self._answer_digest.update(event.raw)
+
+    async def durable(self) -> None:
+        """Return once what was appended will survive what the journal's class promises."""
         await self._appender.durable()
-        async for event in events:
-            if event.raw:
-                digest(event.raw)
-            if event.kind is EventKind.FAILED:
-                code = event.name
-                held.append(event)
-            elif held or event.kind is EventKind.FINISHED:
-                if len(held) < MAX_HELD_EVENTS:
-                    held.append(event)
-            else:
-                yield event
-        if code:
-            self._append_close(OUTCOME_OF_CODE.get(code, Outcome.FAILED), code, 200)
-        else:
-            self._append_close(Outcome.ANSWERED, "", 200)
-        await self._appender.durable()
-        for event in held:
-            yield event
+
+    def end(self, code: str) -> None:
+        """Append the CLOSE of an answer that ended by itself; `code` says how it failed, where it did."""
+        self._append_close(OUTCOME_OF_CODE.get(code, Outcome.FAILED) if code else Outcome.ANSWERED, code, 200)
 
     def cost_nano(self) -> int:
         """What the closed attempts cost, in nano-USD."""
@@ -321,6 +324,51 @@ class Record:
         else:
             self._appender.unauthenticated(call.source, code)
         self._closed(self, self.close)
+
+
+class _Closing:
+    """The events of an answer; its terminal ones, and what comes behind them, wait for the CLOSE.
+
+    A class, for every generator costs the event loop an entry in its list of them.
+    """
+
+    def __init__(self, record: Record, events: AsyncIterator[list[Event]]) -> None:
+        self._record = record
+        self._events: AsyncIterator[list[Event]] | None = events
+        self._begun = False
+        self._held: list[Event] = []
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[Event]:
+        if self._events is None:
+            raise StopAsyncIteration
+        record, held = self._record, self._held
+        if not self._begun:
+            self._begun = True
+            await record.durable()
+        async for batch in self._events:
+            for event in batch:
+                record.look(event)
+            passed = self._passed(batch)
+            if passed:
+                return passed
+        self._events = None
+        failure = next((event for event in held if event.kind is EventKind.FAILED), None)
+        record.end(failure.name if failure else "")
+        await record.durable()
+        return held
+
+    def _passed(self, batch: list[Event]) -> list[Event]:
+        """Those of `batch` that may leave; the others are held."""
+        passed = []
+        for event in batch:
+            if not self._held and event.kind not in TERMINAL:
+                passed.append(event)
+            elif len(self._held) < MAX_HELD_EVENTS or event.kind is EventKind.FAILED:
+                self._held.append(event)
+        return passed
 
 
 class _NoHold:

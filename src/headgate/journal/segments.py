@@ -100,25 +100,26 @@ class Segments:
             if not self._is_full(error):
                 raise
 
-    def append(self, frame: bytes, *, opens: bool) -> None:
-        """Write `frame` whole. `opens` tells a frame that opens something new from one that ends something.
+    def append(self, *frames: bytes, opens: bool) -> None:
+        """Write `frames` whole, in one piece. `opens` tells whether the last of them opens something new.
 
         Raises:
-            Refusal: `journal_unavailable`: the disk is full or the backlog too long, and the frame opens something
-                new; or the disk fails and no new segment could be begun.
+            Refusal: `journal_unavailable`, nothing is written: the disk is full or the backlog too long, and something
+                new is opened; or the disk fails and no new segment could be begun.
         """
         if opens and (self._disk_full or self.backlogged):
             self._admit_new()
-        if self._offset + len(frame) > self._limit:
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        if self._offset + len(data) > self._limit:
             self._roll()
         try:
-            self._write(frame)
+            self._write(data)
         except OSError as error:
-            self._rescue(frame, error, opens)
-        self._offset += len(frame)
-        self.records += 1
+            self._rescue(data, error, opens)
+        self._offset += len(data)
+        self.records += len(frames)
         if self._synced:
-            self._unconfirmed.append(frame)
+            self._unconfirmed += frames
 
     @property
     def end(self) -> Position:

@@ -13,7 +13,7 @@ from headgate.journal.record import Attempt
 from headgate.pool.breaker import Breaker
 from headgate.pool.refusals import refusal_of
 from headgate.pool.transport import Reply, TransportFailed, TransportTimedOut
-from headgate.wire.codec import Codec, StreamReader
+from headgate.wire.codec import ProviderCodec, StreamReader
 
 PREAMBLE: Final = frozenset({EventKind.STARTED, EventKind.USAGE})
 """Events that show nothing of an answer yet: as long as only these came, a chain may still move on."""
@@ -22,7 +22,10 @@ MAX_ERROR_BYTES: Final = 64 * 1024
 
 
 class Exchange:
-    """An attempt's traffic. `close` must be awaited; it books what is not booked yet."""
+    """An attempt's traffic: an iterator over its events, in batches as they came.
+
+    `close` must be awaited; it books what is not booked yet.
+    """
 
     def __init__(
         self,
@@ -40,10 +43,14 @@ class Exchange:
         self._texts = 0
         self._text_length = 0
         self._finished = False
+        self._ready: list[Event] = []
+        """Events that came and were not handed on yet."""
+        self._reader: StreamReader | None = None
+        """Reads what is still to come; None where nothing is."""
         self.headers: Mapping[str, str] = {}
 
-    async def open(self, codec: Codec, *, stream: bool, hide_usage: bool, first_token_s: float) -> AsyncIterator[Event]:
-        """Wait for the first event that shows something of the answer; then all events, from the first.
+    async def open(self, codec: ProviderCodec, *, stream: bool, hide_usage: bool, first_token_s: float) -> None:
+        """Wait for the first event that shows something of the answer.
 
         Raises:
             Refusal: the provider gave no answer; the attempt is booked and closed.
@@ -51,11 +58,13 @@ class Exchange:
         try:
             if not stream:  # the transport keeps the time of a whole answer
                 reply = await self._enter(codec)
-                return _replay(self._whole(codec, await reply.body()))
+                self._ready = codec.read_whole(await reply.body())
+                self._account(self._ready)
+                self._succeed()
+                return
             async with asyncio.timeout(first_token_s):
                 reply = await self._enter(codec)
-                reader, chunks = codec.stream_reader(hide_usage=hide_usage), reply.chunks()
-                return self._stream(reader, await self._begin(reader, chunks), chunks)
+                await self._begin(codec.stream_reader(hide_usage=hide_usage), reply.chunks())
         except (TimeoutError, TransportFailed, ValueError) as error:
             refusal = self._failed(error, Basis.RESERVED)
             await self.close()
@@ -64,7 +73,7 @@ class Exchange:
             await self.close()
             raise
 
-    async def _enter(self, codec: Codec) -> Reply:
+    async def _enter(self, codec: ProviderCodec) -> Reply:
         """The reply's head; raises the refusal for an error status."""
         reply = await self._sending.__aenter__()
         self._entered = True
@@ -76,7 +85,7 @@ class Exchange:
     async def close(self) -> None:
         """End the exchange. What is not booked yet was left by its caller: what was produced is charged.
 
-        Before the reply's head nothing is known, and pyreqwest 0.15 lets the request run on: the bound is charged.
+        Before the reply's head nothing is known of what the provider does, so the bound is charged.
         """
         if not self._attempt.closed:
             self._breaker.undecided()
@@ -86,7 +95,7 @@ class Exchange:
             self._entered = False
             await self._sending.__aexit__(None, None, None)
 
-    async def _refused(self, reply: Reply, codec: Codec) -> Refusal:
+    async def _refused(self, reply: Reply, codec: ProviderCodec) -> Refusal:
         """What the provider's error status comes to; providers bill nothing for it."""
         body = (await reply.body())[:MAX_ERROR_BYTES]
         refusal = refusal_of(reply.status, body, reply.headers, codec.wire)
@@ -97,14 +106,7 @@ class Exchange:
         self._attempt.close(Usage(), Basis.REPORTED, Outcome.FAILED, refusal.code)
         return refusal
 
-    def _whole(self, codec: Codec, body: bytes) -> list[Event]:
-        events = codec.read_whole(body)
-        for event in events:
-            self._account(event)
-        self._succeed()
-        return events
-
-    async def _begin(self, reader: StreamReader, chunks: AsyncIterator[bytes]) -> list[Event]:
+    async def _begin(self, reader: StreamReader, chunks: AsyncIterator[bytes]) -> None:
         events: list[Event] = []
         async for chunk in chunks:
             events += reader.feed(chunk)
@@ -113,37 +115,51 @@ class Exchange:
         failure = next((event for event in events if event.kind is EventKind.FAILED), None)
         if failure is not None or not events:
             raise TransportFailed(failure.text if failure else "the stream ended before its first event")
+        self._reader, self._chunks = reader, chunks
+        self._take(events)
+
+    def __aiter__(self) -> "Exchange":
+        return self
+
+    async def __anext__(self) -> list[Event]:
+        """The next events; the attempt is booked before the last ones are given."""
+        while not self._ready:
+            if self._reader is None:
+                raise StopAsyncIteration
+            try:
+                self._take(self._reader.feed(await anext(self._chunks)))
+            except StopAsyncIteration:
+                self._end()
+            except (TransportFailed, ValueError) as error:
+                self._cut(error)
+        events, self._ready = self._ready, []
         return events
 
-    async def _stream(
-        self, reader: StreamReader, events: list[Event], chunks: AsyncIterator[bytes]
-    ) -> AsyncIterator[Event]:
-        """All events; the attempt is booked before the iterator ends."""
-        while True:
-            for event in events:
-                self._account(event)
-                if event.kind is EventKind.FAILED:
-                    self._failed(TransportFailed(event.text), Basis.ESTIMATED)
-                    yield event
-                    return
-                yield event
-            if reader.complete:
-                break
-            try:
-                events = reader.feed(await anext(chunks))
-            except StopAsyncIteration:
-                break
-            except (TransportFailed, ValueError) as error:
-                yield self._cut(error)
-                return
+    def _take(self, events: list[Event]) -> None:
+        """Account for events of a stream, and end it with its last."""
+        assert self._reader is not None, "a stream is read by its reader"
+        failure = self._account(events)
+        self._ready = events
+        if failure is not None:
+            del events[failure + 1 :]
+            self._reader = None
+            self._failed(TransportFailed(events[failure].text), Basis.ESTIMATED)
+        elif self._reader.complete:
+            self._end()
+
+    def _end(self) -> None:
+        """The provider sends no more."""
         if self._finished:
+            self._reader = None
             self._succeed()
         else:
-            yield self._cut(TransportFailed("the stream ended without its terminal event"))
+            self._cut(TransportFailed("the stream ended without its terminal event"))
 
-    def _cut(self, error: Exception) -> Event:
+    def _cut(self, error: Exception) -> None:
+        """The stream broke off."""
+        self._reader = None
         refusal = self._failed(error, Basis.ESTIMATED)
-        return Event(EventKind.FAILED, name=refusal.code, text=refusal.sentence)
+        self._ready.append(Event(EventKind.FAILED, name=refusal.code, text=refusal.sentence))
 
     def _failed(self, error: Exception, basis: Basis) -> Refusal:
         """Book the attempt as failed by its provider, and say so."""
@@ -170,14 +186,20 @@ class Exchange:
         else:
             self._attempt.close(self._usage, Basis.REPORTED, Outcome.ANSWERED)
 
-    def _account(self, event: Event) -> None:
-        if event.kind in CONTENT:
-            self._texts += 1
-            self._text_length += len(event.text)
-        elif event.kind is EventKind.FINISHED:
-            self._finished = True
-        if event.usage is not None:
-            self._usage = event.usage if self._usage is None else _together(self._usage, event.usage)
+    def _account(self, events: list[Event]) -> int | None:
+        """Count what `events` show; where among them the provider says that it failed."""
+        for place, event in enumerate(events):
+            kind = event.kind
+            if kind in CONTENT:
+                self._texts += 1
+                self._text_length += len(event.text)
+            elif kind is EventKind.FINISHED:
+                self._finished = True
+            elif kind is EventKind.FAILED:
+                return place
+            if event.usage is not None:
+                self._usage = event.usage if self._usage is None else _together(self._usage, event.usage)
+        return None
 
     def _produced(self) -> Usage:
         """What was reported so far, and at least what was seen: a token an event, or one for four characters."""
@@ -197,8 +219,3 @@ def _together(before: Usage, now: Usage) -> Usage:
         max(before.cache_write_tokens, now.cache_write_tokens),
         max(before.reasoning_tokens, now.reasoning_tokens),
     )
-
-
-async def _replay(events: list[Event]) -> AsyncIterator[Event]:
-    for event in events:
-        yield event

@@ -5,7 +5,6 @@ from types import TracebackType
 from typing import Final, NamedTuple
 
 from headgate.catalog.bounds import bound, estimate
-from headgate.catalog.catalog import candidates
 from headgate.domain.answer import Answer
 from headgate.domain.call import Purpose, Request, WireFormat
 from headgate.domain.policy import Candidate, Provider, UseCase
@@ -13,16 +12,28 @@ from headgate.domain.refusal import Refusal
 from headgate.journal.record import Record
 from headgate.kit.clock import Clock
 from headgate.pool.breaker import Breaker, BreakerState
+from headgate.pool.eligible import eligible
 from headgate.pool.exchange import Exchange
 from headgate.pool.providers import KINDS
 from headgate.pool.providers.kind import Headers, ProviderKind
-from headgate.pool.refusals import exhausted, moves_on
+from headgate.pool.refusals import Uncarried, exhausted, moves_on, refuse_dropped
 from headgate.pool.transport import Transport, Upstream
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
-from headgate.wire.codec import Codec, Edits
+from headgate.wire.bedrock_converse import BEDROCK_CONVERSE
+from headgate.wire.codec import Codec, Edits, ProviderCodec
+from headgate.wire.gemini import GEMINI
 from headgate.wire.openai_chat import OPENAI_CHAT
+from headgate.wire.openai_embeddings import OPENAI_EMBEDDINGS
 
-CODECS: Final[Mapping[WireFormat, Codec]] = {codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES)}
+CALLERS: Final[Mapping[WireFormat, Codec]] = {
+    codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES, OPENAI_EMBEDDINGS)
+}
+"""The wire formats that callers and providers share, on which a request's own bytes go out."""
+CODECS: Final[Mapping[WireFormat, ProviderCodec]] = {
+    **CALLERS,
+    GEMINI.wire: GEMINI,
+    BEDROCK_CONVERSE.wire: BEDROCK_CONVERSE,
+}
 PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
 """The provider's headers that reach a caller of the same wire format."""
 
@@ -72,8 +83,9 @@ class Pool:
         self, record: Record, use_case: UseCase, purpose: Purpose, request: Request
     ) -> tuple[Exchange, Answer]:
         refusals: list[Refusal] = []
+        uncarried: list[Uncarried] = []
         held_back_ms: list[int] = []
-        for candidate in candidates(record.policy, use_case, request.model):
+        for candidate in eligible(record.policy, use_case, request):
             if len(refusals) > use_case.chain.retries:
                 break
             deployment = candidate.deployment.name
@@ -84,6 +96,10 @@ class Pool:
                 continue
             try:
                 opened = await self._try(record, purpose, request, candidate)
+            except Uncarried as refusal:
+                uncarried.append(refusal)
+                record.step("run", f"{deployment} was not asked: {refusal.sentence}")
+                continue
             except Refusal as refusal:
                 if not moves_on(refusal):
                     raise
@@ -93,7 +109,7 @@ class Pool:
             record.model = candidate.model
             record.step("run", f"{deployment} answers for model {candidate.model}")
             return opened
-        raise exhausted(refusals, held_back_ms)
+        raise exhausted(refusals, held_back_ms, uncarried)
 
     async def _try(
         self, record: Record, purpose: Purpose, request: Request, candidate: Candidate
@@ -102,11 +118,14 @@ class Pool:
         deployment = candidate.deployment
         provider = record.policy.providers[deployment.provider]
         kind, breaker = KINDS[provider.kind], self._breaker(provider)
-        chain = record.use_case.chain if record.use_case else None
-        assert chain is not None, "a call is permitted before it is made"
+        use_case = record.use_case
+        assert use_case is not None, "a call is permitted before it is made"
+        chain = use_case.chain
         try:
             wire = request.wire if request.wire in kind.paths else next(iter(kind.paths))
             body, dropped = _body(request, wire, kind, candidate)
+            if dropped and (record.call.strict or use_case.strict):
+                refuse_dropped(deployment.name, wire, dropped)
             most = bound(request, deployment)
             await record.hold.cover(most.nano)
             attempt = record.attempt(purpose, candidate.model, deployment, most.nano)
@@ -118,7 +137,7 @@ class Pool:
         upstream = Upstream("POST", provider.base_url + kind.paths[wire], headers, body, chain.timeout_ms)
         transport = self._transports.get(provider.kind) or self._transports[""]
         exchange = Exchange(attempt, breaker, transport.send(upstream), estimate(request))
-        events = await exchange.open(
+        await exchange.open(
             CODECS[wire],
             stream=request.stream,
             hide_usage=request.wire is wire and not request.usage_asked,
@@ -129,7 +148,7 @@ class Pool:
         return exchange, Answer(
             wire,
             not request.stream,
-            events,
+            exchange,
             deployment,
             record.pipeline,
             passed if wire is request.wire else (),
@@ -174,9 +193,8 @@ def _body(
         output_limit_field=kind.output_limit_field,
         ask_usage=request.stream and not request.usage_asked,
     )
-    codec = CODECS[wire]
     if request.wire is wire:
-        return codec.splice(request, edits), ()
+        return CALLERS[wire].splice(request, edits), ()
     prompt = request.read_prompt(request.raw)
     crossing = Edits(
         model_id=edits.model_id,
@@ -185,7 +203,7 @@ def _body(
         stream=request.stream,
         ask_usage=request.stream,
     )
-    body, dropped = codec.write_request(prompt, crossing)
+    body, dropped = CODECS[wire].write_request(prompt, crossing)
     return body, prompt.dropped + dropped
 
 

@@ -1,4 +1,4 @@
-"""How bytes reach a provider: one small interface, over pyreqwest."""
+"""How bytes reach a provider: one small interface, and what may go wrong on the way."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager

@@ -9,6 +9,8 @@ import msgspec
 
 from headgate.wire.body import FIELDS, wrong
 
+LABELS: Final = frozenset({"response_format.json_schema.name"})
+"""Names of what changes nothing about an answer where it stays behind."""
 _DATA_URL: Final = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),")
 _NOTHING: Final = frozenset({b"null", b"false", b"0", b"0.0", b"[]", b"{}", b'""'})
 

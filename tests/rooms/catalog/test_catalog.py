@@ -3,7 +3,7 @@
 import pytest
 
 from headgate.bootstrap.config.loading import load, parse
-from headgate.catalog.catalog import MAX_RESOLVED_NAMES, best_match, candidates, fallback_chain, listed
+from headgate.catalog.catalog import MAX_RESOLVED_NAMES, best_match, candidates, fallback_chain, find, listed
 from headgate.domain.policy import Policy
 from headgate.domain.refusal import Refusal
 
@@ -119,3 +119,15 @@ def test_lists_show_names_and_no_patterns() -> None:
         ("quick", "standard", "available"),
     ]
     assert fallback_chain(policy(), policy().use_cases["chat"]) == ("quick", "smart")
+
+
+def test_a_name_is_found_by_itself_or_by_the_pattern_that_serves_it() -> None:
+    for asked, tier in (("smart", "premium"), ("gpt-5", "premium"), ("gpt-4-anything", "standard")):
+        assert (find(policy(), asked).id, find(policy(), asked).tier) == (asked, tier)
+
+
+@pytest.mark.parametrize("asked", ["smrt", "gpt-nonsense", "gpt-*", "chat", "auto", "", "x" * 1_000])
+def test_what_serves_nothing_is_not_found(asked: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        find(policy(), asked)
+    assert (refused.value.code, refused.value.param) == ("model_not_found", "model")

@@ -49,6 +49,11 @@ def test_the_dearest_tier_holds_for_all_lengths() -> None:
 
 
 def test_a_model_without_a_price_for_output_is_not_priced() -> None:
-    known = known_model("openai", "https://api.openai.com/v1", "text-embedding-3-small")
+    known = known_model("openai-like", "https://api.perplexity.ai", "pplx-decider-v1-27b")
     assert known.price is None
     assert known.context_tokens is not None
+
+
+def test_a_model_that_embeds_puts_nothing_out_and_has_a_price() -> None:
+    known = known_model("openai", "https://api.openai.com/v1", "text-embedding-3-small")
+    assert known.price == Price(20_000, 0)

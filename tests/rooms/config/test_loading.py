@@ -247,3 +247,30 @@ def test_numbering_changes_the_version_alone() -> None:
     numbered = loaded.numbered(7)
     assert numbered.policy.version == 7
     assert msgspec.structs.asdict(numbered.policy) == {**msgspec.structs.asdict(loaded.policy), "version": 7}
+
+
+EMBEDS = """
+version: 1
+providers:
+  near: {kind: openai-like, base_url: "http://127.0.0.1:8000/v1"}
+models:
+  meaning:
+    embeds: true
+    deployments:
+      - {provider: near, id: a, region: eu, price: {in: 1, out: 0}}
+      - {provider: near, id: b, region: eu, price: {in: 1, out: 0}}
+  quick: {deployments: [{provider: near, id: llama, region: eu, price: {in: 0, out: 0}}]}
+use_cases: {exact: {strict: true}, loose: {}}
+"""
+
+
+def test_a_model_that_embeds_says_so_at_each_deployment_and_is_in_no_chain_of_its_own_accord() -> None:
+    policy = parse(EMBEDS.encode(), "headgate.yaml", {}).policy
+    assert [one.embeds for one in policy.models["meaning"].deployments] == [True, True]
+    assert [one.embeds for one in policy.models["quick"].deployments] == [False]
+    assert policy.use_cases["default"].chain.models == ("quick",)
+
+
+def test_a_use_case_is_strict_where_it_says_so() -> None:
+    use_cases = parse(EMBEDS.encode(), "headgate.yaml", {}).policy.use_cases
+    assert {name: one.strict for name, one in use_cases.items()} == {"default": False, "exact": True, "loose": False}

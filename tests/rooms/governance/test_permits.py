@@ -3,7 +3,8 @@
 import pytest
 
 from headgate.domain.call import Call, Request, WireFormat
-from headgate.domain.policy import Chain, Policy, UseCase
+from headgate.domain.money import Price
+from headgate.domain.policy import Chain, Deployment, Model, Policy, UseCase
 from headgate.domain.principal import Principal, Role, Subject
 from headgate.domain.prompt import Prompt
 from headgate.domain.refusal import Refusal
@@ -28,7 +29,7 @@ GRANTED = ("default", "chat", "handbook", "gone")
 class Nowhere:
     """Takes frames and keeps none."""
 
-    def append(self, body: Body) -> None:
+    def append(self, *bodies: Body) -> None:
         """Nothing is kept."""
 
     async def durable(self) -> None:
@@ -105,3 +106,34 @@ def test_a_pipeline_named_explicitly_replaces_the_use_cases_own() -> None:
     opened = record(use_case="handbook", pipeline="direct")
     Governance().permit(opened)
     assert opened.pipeline == "direct"
+
+
+@pytest.mark.parametrize(
+    ("granted", "project", "shown", "chain"),
+    [
+        (None, None, ["smart"], ("smart",)),
+        (GRANTED, None, ["smart"], ("smart",)),
+        (("chat",), None, ["smart"], ()),
+        (("chat",), "chat", ["smart"], ("smart",)),
+        (("gone",), None, [], ()),
+        ((), None, [], ()),
+        (None, "gone", ["smart"], ()),
+    ],
+)
+def test_a_team_is_shown_what_it_may_use(
+    granted: tuple[str, ...] | None, project: str | None, shown: list[str], chain: tuple[str, ...]
+) -> None:
+    deployment = Deployment("p/m", "p", "m", "eu", Price(1, 1))
+    models = {name: Model(name, "standard", (deployment,)) for name in ("smart", "any-*")}
+    policy = Policy(1, "", {}, models, USE_CASES)
+    principal = record(granted=granted, project=project).principal
+    assert principal is not None
+    governance = Governance()
+    assert [model.id for model in governance.models(principal, policy)] == shown
+    assert governance.chain(principal, policy) == chain
+    for name in ("smart", "any-thing"):
+        if shown:
+            assert governance.model(principal, policy, name).id == name
+        else:
+            with pytest.raises(Refusal, match="granted no use case"):
+                governance.model(principal, policy, name)

@@ -106,16 +106,16 @@ async def test_a_call_holds_its_bound_and_in_the_end_only_its_cost_is_spent(
         allowance(ScopeKind.KEY, [Budget(3 * BOUND, "day")]),
     ]
     frames = Frames()
-    opened = record(clock, scopes, frames=frames)
-    async with limits.admit(opened):
-        assert len(opened.hold.accounts) == 3
-        assert limits.figures().held == 3 * BOUND
-        await opened.hold.cover(BOUND)
-        assert limits.figures().held == 3 * BOUND
-        attempt = opened.attempt(Purpose.ANSWER, "m", DEPLOYMENT, BOUND)
-        attempt.close(Usage(10, 10), Basis.REPORTED, Outcome.ANSWERED)
-        await opened.hold.cover(BOUND)
-        assert limits.figures().held == 3 * BOUND
+    with record(clock, scopes, frames=frames) as opened:
+        async with limits.admit(opened):
+            assert len(opened.hold.accounts) == 3
+            assert limits.figures().held == 3 * BOUND
+            await opened.hold.cover(BOUND)
+            assert limits.figures().held == 3 * BOUND
+            attempt = opened.attempt(Purpose.ANSWER, "m", DEPLOYMENT, BOUND)
+            attempt.close(Usage(10, 10), Basis.REPORTED, Outcome.ANSWERED)
+            await opened.hold.cover(BOUND)
+            assert limits.figures().held == 3 * BOUND
     assert limits.figures().held == 0
     async with database.system() as connection:
         await settle(connection, number, frames.closes())

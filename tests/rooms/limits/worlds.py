@@ -91,8 +91,8 @@ class Frames:
     def __init__(self) -> None:
         self.bodies: list[Body] = []
 
-    def append(self, body: Body) -> None:
-        self.bodies.append(body)
+    def append(self, *bodies: Body) -> None:
+        self.bodies += bodies
 
     async def durable(self) -> None:
         return

@@ -1,1 +1,1 @@
-"""The Anthropic surface: messages and their count of tokens."""
+"""The Anthropic surface: messages, their count of tokens, and the shape of models."""

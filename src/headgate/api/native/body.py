@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from headgate.api.native.response_format import ResponseFormat, formed, mistakes, text_bytes
 from headgate.api.surface import Reading
 from headgate.domain.call import Request, WireFormat
 from headgate.domain.prompt import Message, Prompt, TextPart
@@ -28,12 +29,12 @@ class GenerateBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     team_id: Annotated[str, Meta(description="The key's own team; any other is refused.")] | None = None
     stream: Annotated[bool, Meta(description="Whether to send the answer as server-sent events.")] = False
     use_case: Annotated[str, Meta(description="The use case that governs the call.")] | None = None
+    response_format: Annotated[ResponseFormat, Meta(description="The form of the answer.")] | None = None
 
 
 MISSING: Final[Mapping[str, str]] = {
     "collection": "answers over collections",
     "conversation": "conversations",
-    "response_format": "structured answers",
 }
 """Fields of the contract whose feature this version does not have."""
 
@@ -52,7 +53,9 @@ def read_body(raw: bytes, headers: Mapping[str, str]) -> Reading:
         body = _BODY.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _refusal(raw, error) from None
-    prompt = body.prompt
+    prompt, wanted = body.prompt, body.response_format
+    if wanted is not None and (found := mistakes(msgspec.to_builtins(wanted))):
+        raise _invalid(_said(found))
     request = Request(
         wire=WireFormat.NATIVE,
         raw=raw,
@@ -61,7 +64,7 @@ def read_body(raw: bytes, headers: Mapping[str, str]) -> Reading:
         stream=body.stream,
         max_output_tokens=body.max_tokens,
         usage_asked=True,
-        text_bytes=len(prompt) if prompt.isascii() else len(prompt.encode()),
+        text_bytes=(len(prompt) if prompt.isascii() else len(prompt.encode())) + text_bytes(wanted),
     )
     return Reading(request, body.use_case, None if body.pipeline == "auto" else body.pipeline, body.team_id)
 
@@ -69,7 +72,8 @@ def read_body(raw: bytes, headers: Mapping[str, str]) -> Reading:
 def read_prompt(raw: bytes) -> Prompt:
     """The prompt of a body that was read before."""
     body = _BODY.decode(raw)
-    return Prompt(messages=(Message("user", (TextPart(body.prompt),)),), temperature=body.temperature)
+    prompt = Prompt(messages=(Message("user", (TextPart(body.prompt),)),), temperature=body.temperature)
+    return formed(prompt, body.response_format)
 
 
 def _refusal(raw: bytes, error: Exception) -> Refusal:
@@ -80,10 +84,24 @@ def _refusal(raw: bytes, error: Exception) -> Refusal:
         return Refusal("invalid_request", f"The body is not valid JSON: {error}; send a JSON object.")
     if not isinstance(fields, dict):
         return Refusal("invalid_request", 'The body must be a JSON object, such as {"prompt": "Say hello"}.')
-    found = [{"param": name, "message": said} for name in _asked(fields) if (said := _wrong(fields, name))]
-    sentence = " ".join(field["message"] for field in found) or f"The body is wrong: {error}."
-    param = found[0]["param"] if found else None
-    return Refusal("invalid_parameter", sentence, param=param, details={"fields": found})
+    found: list[tuple[str, str]] = []
+    for name in _asked(fields):
+        if name == "response_format":
+            found += _said(mistakes(fields[name]))
+        elif said := _wrong(fields, name):
+            found.append((name, said))
+    return _invalid(found) if found else Refusal("invalid_parameter", f"The body is wrong: {error}.")
+
+
+def _invalid(found: list[tuple[str, str]]) -> Refusal:
+    """The refusal of fields, each with what must be said of it."""
+    fields = [{"param": name, "message": said} for name, said in found]
+    sentence = " ".join(said for _, said in found)
+    return Refusal("invalid_parameter", sentence, param=found[0][0], details={"fields": fields})
+
+
+def _said(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(param, f"The field '{param}' {expectation}.") for param, expectation in found]
 
 
 def _asked(fields: dict[str, Any]) -> list[str]:

@@ -1,19 +1,20 @@
-"""`GET /v1/models`: OpenAI's list of models, with tiers, states and the fallback chain beside it."""
+"""Models as OpenAI lists them, with tiers, states and the fallback chain beside them (OpenAI API reference, models)."""
+
+from collections.abc import Sequence
 
 import msgspec
 
-from headgate.api.exchange import Exchange
-from headgate.api.front import Front
-from headgate.api.serving import credential
-from headgate.catalog.catalog import Listed, fallback_chain, listed
-
-DEFAULT_USE_CASE = "default"
+from headgate.catalog.catalog import Listed
 
 
 class ModelEntry(msgspec.Struct):
     """A model as OpenAI lists it."""
 
     id: str
+    tier: str
+    """The configuration's word for it."""
+    status: str
+    """`available`."""
     owned_by: str = "headgate"
     created: int = 0
     """Unknown; a configuration does not say when a model was made."""
@@ -30,16 +31,15 @@ class Models(msgspec.Struct):
     object: str = "list"
 
 
-async def models(front: Front, exchange: Exchange) -> None:
-    """List the models.
+def write_model(model: Listed) -> bytes:
+    """One model."""
+    return msgspec.json.encode(_entry(model))
 
-    Raises:
-        Refusal: the caller is not known.
-    """
-    principal = await front.platform.identity.identify(credential(exchange.headers), exchange.at_ms)
-    policy = front.policy()
-    found = listed(policy)
-    use_case = policy.use_cases.get(principal.project_use_case or DEFAULT_USE_CASE)
-    chain = fallback_chain(policy, use_case) if use_case else ()
-    body = Models([ModelEntry(model.id) for model in found], list(found), list(chain))
-    await exchange.respond(200, msgspec.json.encode(body))
+
+def write_models(found: Sequence[Listed], chain: Sequence[str]) -> bytes:
+    """The models `found`, and the `chain` that a call without a model tries."""
+    return msgspec.json.encode(Models([_entry(model) for model in found], list(found), list(chain)))
+
+
+def _entry(model: Listed) -> ModelEntry:
+    return ModelEntry(model.id, model.tier, model.status)

@@ -33,7 +33,8 @@ from headgate.domain.principal import Limits
 DEFAULT_MAX_OUTPUT_TOKENS: Final = 4096
 DEFAULT_USE_CASE: Final = "default"
 ALL_MODELS: Final = "all-models"
-"""The name of the chain of a use case that names none: every model with a name of its own, in the file's order."""
+"""The chain of a use case that names none: every model with a name of its own that does not only embed, in the file's
+order."""
 
 _BASE_URLS: Final = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 _PIPELINES: Final = {"auto": ("auto", "direct", "rag", "agent"), "direct": ("direct",)}
@@ -62,7 +63,8 @@ def compile_policy(document: Document, secrets: Secrets, *, version: int, digest
         for name, section in (document.models or {"demo": _DEMO_MODEL, "*": _DEMO_MODEL}).items()
     }
     chains = {name: _chain(name, section) for name, section in document.chains.items()}
-    chains[""] = Chain(ALL_MODELS, tuple(name for name in models if "*" not in name))
+    answering = (name for name, model in models.items() if "*" not in name and not model.deployments[0].embeds)
+    chains[""] = Chain(ALL_MODELS, tuple(answering))
     use_cases = {DEFAULT_USE_CASE: UseCaseSection(), **document.use_cases}
     default_price = document.prices.default
     return Policy(
@@ -71,7 +73,7 @@ def compile_policy(document: Document, secrets: Secrets, *, version: int, digest
         providers=providers,
         models=models,
         use_cases={
-            name: UseCase(name, _PIPELINES[section.pipeline], chains[section.chain or ""])
+            name: UseCase(name, _PIPELINES[section.pipeline], chains[section.chain or ""], section.strict)
             for name, section in use_cases.items()
         },
         default_price=_price(default_price) if default_price else None,
@@ -111,6 +113,8 @@ def _provider(name: str, section: ProviderSection, secrets: Secrets) -> Provider
 
 def _model(name: str, section: ModelSection, providers: Mapping[str, Provider]) -> Model:
     deployments = (_deployment(name, deployment, providers) for deployment in section.deployments)
+    if section.embeds:
+        deployments = (msgspec.structs.replace(deployment, embeds=True) for deployment in deployments)
     return Model(name, section.tier, tuple(deployments))
 
 

@@ -11,6 +11,7 @@ from headgate.bootstrap.config.tree import Path, Tree
 from headgate.bootstrap.config.values import identifier
 from headgate.catalog.catalog import best_match
 from headgate.catalog.prices import known_model
+from headgate.domain.call import WireFormat
 from headgate.pool.providers import KINDS
 from headgate.storage.secrets import SecretUnavailable, reference
 
@@ -88,6 +89,7 @@ def _check_deployments(tree: Tree) -> None:
     for path, model, deployment in _deployments(tree):
         provider, model_id = deployment.get("provider"), deployment.get("id")
         _check_known(tree, (*path, "provider"), provider, "provider", providers)
+        _check_embeds(tree, path, model, provider)
         if not isinstance(provider, str) or not isinstance(model_id, str):
             continue
         if "*" in model_id and model_id != "*":
@@ -107,6 +109,18 @@ def _check_deployments(tree: Tree) -> None:
             first.get(key) != deployment.get(key) for key in ("region", "price", "max_output")
         ):
             tree.mistake(path, f"'{provider}/{resolved}' differs from line {line} in region, price or max_output")
+
+
+def _check_embeds(tree: Tree, path: Path, model: str, provider: object) -> None:
+    """A model that embeds lives at providers that take embeddings."""
+    if tree.data["models"][model].get("embeds") is not True:
+        return
+    section = dict(_section(tree.data, "providers")).get(str(provider))
+    kind = KINDS.get(str(section.get("kind"))) if isinstance(section, dict) else None
+    if kind is not None and WireFormat.OPENAI_EMBEDDINGS not in kind.paths:
+        tree.mistake(
+            (*path, "provider"), f"a provider of kind {kind.name} takes no embeddings, so '{model}' cannot embed"
+        )
 
 
 def _is_priced(tree: Tree, deployment: Mapping[str, Any], model: str) -> bool:

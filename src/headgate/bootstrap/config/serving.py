@@ -87,6 +87,10 @@ class ModelSection(Section):
     """A name that teams ask for, or a pattern of names with `*`."""
 
     tier: Identifier = Field(default="standard", description="A word of your own for lists, such as premium.")
+    embeds: bool = Field(
+        default=False,
+        description="Whether it only embeds, with the same vectors at each of its deployments.",
+    )
     deployments: list[DeploymentSection] = Field(min_length=1, description="What serves the model, in order.")
 
 
@@ -119,6 +123,9 @@ class UseCaseSection(Section):
     )
     pipeline: Annotated[str, *one_of(("auto", "direct"), later=("rag", "agent"))] = Field(
         default="auto", description="How an answer is made."
+    )
+    strict: bool = Field(
+        default=False, description="Whether a call is refused where a provider could not be told all of it."
     )
 
 

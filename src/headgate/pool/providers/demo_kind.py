@@ -10,6 +10,7 @@ DEMO: Final = ProviderKind(
     paths={
         WireFormat.OPENAI_CHAT: "/v1/chat/completions",
         WireFormat.ANTHROPIC_MESSAGES: "/v1/messages",
+        WireFormat.OPENAI_EMBEDDINGS: "/v1/embeddings",
     },
     credential=bearer,
 )

@@ -1,4 +1,4 @@
-"""Servers that speak OpenAI's chat format: vLLM, llama.cpp, Ollama, LM Studio and the like."""
+"""Servers that speak OpenAI's formats for chats and embeddings: vLLM, llama.cpp, Ollama, LM Studio and the like."""
 
 from typing import Final
 
@@ -7,6 +7,6 @@ from headgate.pool.providers.kind import ProviderKind, bearer
 
 OPENAI_LIKE: Final = ProviderKind(
     name="openai-like",
-    paths={WireFormat.OPENAI_CHAT: "/chat/completions"},
+    paths={WireFormat.OPENAI_CHAT: "/chat/completions", WireFormat.OPENAI_EMBEDDINGS: "/embeddings"},
     credential=bearer,
 )

@@ -1,5 +1,6 @@
 """The shallow reading and the splicing of a message request's body (Anthropic API reference, messages)."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from headgate.domain.call import Request, WireFormat
 from headgate.domain.prompt import Prompt
 from headgate.wire.body import ABSENT, FIELDS, decode, holds_list, media, needs_list, wrong
 from headgate.wire.codec import Edits
+from headgate.wire.signature import is_foreign_to_claude
 
 _FORWARDED: Final = ("anthropic-version", "anthropic-beta")
 
@@ -22,7 +24,16 @@ class _Head(msgspec.Struct):
     mcp_servers: msgspec.Raw = ABSENT
 
 
+class _Thought(msgspec.Struct):
+    type: str = ""
+    signature: str = ""
+
+
 _HEAD: Final = msgspec.json.Decoder(_Head)
+_FOREIGN: Final = re.compile(rb'"signature"\s*:\s*"(?:"|gemini:)')
+_TURNS: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+_BLOCKS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_THOUGHT: Final = msgspec.json.Decoder(_Thought)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -56,11 +67,41 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
 
 
 def splice(request: Request, edits: Edits) -> bytes:
-    """The caller's own body with `edits` made and every other value's bytes untouched, in the caller's order."""
+    """The caller's own body with `edits` made and every other value's bytes untouched, in the caller's order.
+
+    Thoughts that another model of the chain had, earlier in the conversation, are taken out again: they were shown to
+    the caller as Anthropic's format wants them, but Claude did not sign them and would refuse the request.
+    """
     fields: dict[str, Any] = {**FIELDS.decode(request.raw)}
     fields["model"] = edits.model_id
     if edits.output_limit is not None:
         fields["max_tokens"] = edits.output_limit
     if edits.stream is not None:
         fields["stream"] = edits.stream
+    if _FOREIGN.search(request.raw):
+        fields["messages"] = _without_foreign_thoughts(fields["messages"])
     return _ENCODER.encode(fields)
+
+
+def _without_foreign_thoughts(messages: msgspec.Raw) -> Any:
+    """`messages` without the thoughts that Claude did not sign; as they are where they cannot be read."""
+    kept = []
+    try:
+        for turn in _TURNS.decode(messages):
+            content = turn.get("content", ABSENT)
+            if holds_list(content):
+                blocks = _BLOCKS.decode(content)
+                own = [block for block in blocks if not _is_foreign(block)]
+                if not own:
+                    continue
+                if len(own) < len(blocks):
+                    turn["content"] = msgspec.Raw(_ENCODER.encode(own))
+            kept.append(turn)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return messages  # the provider says better than we what is wrong with them
+    return kept
+
+
+def _is_foreign(block: msgspec.Raw) -> bool:
+    thought = _THOUGHT.decode(block)
+    return thought.type == "thinking" and is_foreign_to_claude(thought.signature)

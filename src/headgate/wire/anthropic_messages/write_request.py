@@ -17,6 +17,7 @@ from headgate.domain.prompt import (
 )
 from headgate.wire.codec import Edits
 from headgate.wire.crossing import Dropped, arguments_object, plain_text, present
+from headgate.wire.signature import is_foreign_to_claude
 
 _DEFAULT_MAX_TOKENS: Final = 4_096
 _MAX_TEMPERATURE: Final = 1.0
@@ -70,10 +71,10 @@ def _blocks(part: Part, dropped: Dropped) -> list[dict[str, Any]]:
             result["is_error"] = True
         return [result]
     if isinstance(part, ReasoningPart):
-        if part.signature:
-            return [{"type": "thinking", "thinking": part.text, "signature": part.signature}]
-        dropped.add("reasoning_content")  # Anthropic refuses thinking without its own signature
-        return []
+        if is_foreign_to_claude(part.signature):
+            dropped.add("thinking" if part.signature else "reasoning_content")
+            return []
+        return [{"type": "thinking", "thinking": part.text, "signature": part.signature}]
     if isinstance(part, ImagePart):
         dropped.add("image_url.detail", part.detail not in ("", "auto"))
         return [{"type": "image", "source": _source(part)}]

@@ -1,4 +1,4 @@
-"""The demo provider's engine: the bytes of a request in, the bytes of a reply out, in two wire formats."""
+"""The demo provider's engine: the bytes of a request in, the bytes of a reply out, in every wire format."""
 
 import asyncio
 import hashlib
@@ -15,17 +15,21 @@ from headgate.domain.refusal import Refusal
 from headgate.domain.usage import Usage
 from headgate.kit.clock import Clock, SystemClock
 from headgate.pool.providers.demo.billing import Bill, Billing
-from headgate.pool.providers.demo.directives import Failing
+from headgate.pool.providers.demo.directives import Directives, Failing
 from headgate.pool.providers.demo.script import Script, input_tokens, write_script
+from headgate.pool.providers.demo.vectors import read_task, vector
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.codec import Codec, Head
 from headgate.wire.openai_chat import OPENAI_CHAT
+from headgate.wire.openai_embeddings import OPENAI_EMBEDDINGS
+from headgate.wire.openai_embeddings.answer import write_embeddings
 
 MAX_COUNTED_FAILURES: Final = 10_000
 MAX_CHOICES: Final = 128
 TURN_OF_OTHERS: Final = 64
 """After so many events without a pause, other tasks get their turn."""
 _CODECS: Final[Mapping[str, Codec]] = {"/v1/chat/completions": OPENAI_CHAT, "/v1/messages": ANTHROPIC_MESSAGES}
+EMBEDDINGS: Final = "/v1/embeddings"
 _JSON: Final = "application/json"
 
 Pause = Callable[[float], Awaitable[None]]
@@ -89,6 +93,8 @@ class Engine:
         codec = _CODECS.get(asked.path)
         if codec is not None and asked.method == "POST":
             return await self._call(codec, asked, pause)
+        if asked.path == EMBEDDINGS and asked.method == "POST":
+            return await self._embed(asked, pause)
         if asked.path == "/v1/messages/count_tokens" and asked.method == "POST":
             return self._counted(asked)
         if asked.path == "/billing" and asked.method == "GET":
@@ -109,15 +115,11 @@ class Engine:
                 raise Refusal("invalid_request", f"The field 'n' must be at most {MAX_CHOICES}", param="n")
             prompt = codec.read_prompt(asked.body)
             script = write_script(prompt, request.max_output_tokens, request.choices)
+            told = script.directives
+            await self._fail(told, (key, script.message), pause)
         except Refusal as refusal:
             return _failed(codec, refusal, answer_id)
-        told = script.directives
-        delay_ms = self._settings.latency_ms if told.delay_ms is None else told.delay_ms
-        if told.fail is not None and self._fails(told.fail, key, script.message):
-            if delay_ms:
-                await pause(delay_ms / 1000)
-            sentence = f"The demo model fails with status {told.fail.status}, as the message directs."
-            return _failed(codec, Refusal("provider_error", sentence, status=told.fail.status), answer_id)
+        delay_ms = self._delay_ms(told)
         pace_ms = self._settings.pace_ms if told.pace_ms is None else told.pace_ms
         attempt = asked.headers.get("x-headgate-attempt", "")
         bill = Bill(answer_id, attempt, key, request.model, script.usage.input_tokens)
@@ -126,6 +128,50 @@ class Engine:
         shows_usage = codec.wire is WireFormat.ANTHROPIC_MESSAGES or request.usage_asked
         head = Head(answer_id, request.model or "demo", self._clock.now_ms() // 1000, shows_usage)
         return await _reply(codec, request, head, generation)
+
+    async def _embed(self, asked: Asked, pause: Pause) -> Given:
+        self._count += 1
+        answer_id, key = f"demo-{self._count}", _key(asked.headers)
+        try:
+            self._refuse(key)
+            task = read_task(asked.body)
+            await self._fail(task.directives, (key, task.message), pause)
+        except Refusal as refusal:
+            return _failed(OPENAI_EMBEDDINGS, refusal, answer_id)
+        bill = Bill(answer_id, asked.headers.get("x-headgate-attempt", ""), key, task.model, task.tokens)
+        self.billing.begin(bill)
+        completed = False
+        try:
+            await self._delay(task.directives, pause)
+            if task.directives.drop_after is not None:
+                raise Dropped
+            vectors = []
+            for one in task.inputs:
+                vectors.append(vector(one, task.dimensions))
+                await asyncio.sleep(0)  # others get their turn
+            completed = True
+        finally:
+            self.billing.end(bill, completed=completed)
+        body = write_embeddings(task.model, vectors, task.tokens, task.encoding)
+        return Given(200, _headers(_JSON, answer_id), body)
+
+    def _delay_ms(self, told: Directives) -> int:
+        return self._settings.latency_ms if told.delay_ms is None else told.delay_ms
+
+    async def _delay(self, told: Directives, pause: Pause) -> None:
+        if delay_ms := self._delay_ms(told):
+            await pause(delay_ms / 1000)
+
+    async def _fail(self, told: Directives, message: tuple[str, str], pause: Pause) -> None:
+        """Fail as directed by a `message`, a key and its text.
+
+        Raises:
+            Refusal: the failure, after its delay.
+        """
+        if told.fail is not None and self._fails(told.fail, *message):
+            await self._delay(told, pause)
+            sentence = f"The demo model fails with status {told.fail.status}, as the message directs."
+            raise Refusal("provider_error", sentence, status=told.fail.status)
 
     def _refuse(self, key: str) -> None:
         """Turn away strangers, and the share of calls that shall fail."""

@@ -1,0 +1,1 @@
+"""HTTP/1.1 to providers over asyncio: connections, the pool of them, and proxies."""
