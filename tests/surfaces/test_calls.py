@@ -71,7 +71,7 @@ async def test_a_call_crosses_to_a_provider_of_another_wire_format(stream: bool)
         texts = [data["delta"]["text"] for name, data in response.frames if name == "content_block_delta"]
         assert "".join(texts) == "Hello there"
     else:
-        assert response.json["content"] == [{"type": "text", "text": "Hello there"}]
+        assert response.json["content"] == [{"type": "text", "text": "Hello there", "citations": None}]
         assert response.json["usage"]["output_tokens"] == 2
 
 

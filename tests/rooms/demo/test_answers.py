@@ -89,7 +89,9 @@ async def test_the_tool_that_the_caller_names_is_called(demo: DemoTransport, pat
     ("said", "called"),
     [
         ("please run get_weather now", ["get_weather"]),
-        ("What is the weather?", []),
+        ("What is the weather?", ["get_weather"]),
+        ("How do whether and weathers differ?", []),
+        ("The weather is fine", []),
         ("get_weather_report is another name", []),
         ("Read this poem", []),
         ("call Read on it", ["Read"]),
@@ -101,6 +103,22 @@ async def test_left_to_itself_it_calls_only_the_tool_that_the_message_names(
 ) -> None:
     events = await answer(demo, said, **tools_for(OPENAI, "Read", "get_weather"))
     assert [name for name, _ in calls_of(events)] == called
+
+
+async def test_what_a_message_mentions_is_what_its_tool_is_called_with(demo: DemoTransport) -> None:
+    properties = {
+        "city": {"type": "string", "description": "Where"},
+        "unit": {"type": "string", "enum": ["celsius", "kelvin"]},
+        "days": {"type": "integer", "minimum": 2},
+        "risk": {"type": "number"},
+        "note": {"type": "string", "maxLength": 4},
+    }
+    schema = {"type": "object", "properties": properties, "required": [*properties]}
+    tools = [{"type": "function", "function": {"name": "Plan", "parameters": schema}}]
+    said = "Don't call `Plan` for 'Zürich 8001' with 0.5 or v2, 1 to 3 days, and 'too long'"
+    events = await answer(demo, said, tools=tools)
+    expected = {"city": "Zürich 8001", "unit": "celsius", "days": 3, "risk": 0.5, "note": "demo"}
+    assert calls_of(events) == [("Plan", expected)]
 
 
 async def test_no_tool_is_called_where_the_caller_forbids_it(demo: DemoTransport) -> None:
@@ -129,6 +147,12 @@ async def test_a_json_schema_is_met(demo: DemoTransport) -> None:
     assert json.loads(text_of(await answer(demo, "hi", response_format=wanted))) == FILLED
     asked = {"format": {"type": "json_schema", "schema": SCHEMA}}
     assert json.loads(text_of(await answer(demo, "hi", ANTHROPIC, output_config=asked))) == FILLED
+
+
+async def test_a_json_object_has_the_keys_that_the_message_quotes(demo: DemoTransport) -> None:
+    said = "Tell a joke as JSON with 'setup' and \"punchline\" keys, and no 'more words'"
+    events = await answer(demo, said, response_format={"type": "json_object"})
+    assert json.loads(text_of(events)) == {"setup": "demo", "punchline": "demo"}
 
 
 async def test_a_json_object_is_given_where_any_will_do(demo: DemoTransport) -> None:

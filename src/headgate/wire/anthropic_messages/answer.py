@@ -17,6 +17,8 @@ _REASONS: Final = {
     StopReason.REFUSAL: "refusal",
     StopReason.PAUSE: "pause_turn",
 }
+_UNKNOWN_OF_USAGE: Final = {"cache_creation": None, "inference_geo": None, "service_tier": None}
+"""What a message's usage always names, and other wire formats never say."""
 _BLOCK_OF: Final = {
     EventKind.TEXT: "text",
     EventKind.CITATION: "text",
@@ -38,11 +40,6 @@ def citation_of(event: Event) -> Any | None:
     return citation if known else None
 
 
-def stop_reason(stop: StopReason | None) -> str:
-    """The `stop_reason` for `stop`."""
-    return _REASONS[stop or StopReason.STOP]
-
-
 def usage_object(usage: Usage) -> dict[str, Any]:
     """The `usage` object; its input leaves out what was read from or written to the cache."""
     report: dict[str, Any] = {
@@ -50,6 +47,8 @@ def usage_object(usage: Usage) -> dict[str, Any]:
         "cache_creation_input_tokens": usage.cache_write_tokens,
         "cache_read_input_tokens": usage.cached_tokens,
         "output_tokens": usage.output_tokens,
+        "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens} if usage.reasoning_tokens else None,
+        "server_tool_use": None,
     }
     if usage.cache_write_1h_tokens:
         report["cache_creation"] = {
@@ -57,10 +56,23 @@ def usage_object(usage: Usage) -> dict[str, Any]:
             "ephemeral_1h_input_tokens": usage.cache_write_1h_tokens,
         }
     if usage.tool_requests:
-        report["server_tool_use"] = {"web_search_requests": usage.tool_requests}
-    if usage.reasoning_tokens:
-        report["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+        report["server_tool_use"] = {"web_search_requests": usage.tool_requests, "web_fetch_requests": 0}
     return report
+
+
+def ending(finished: Event) -> dict[str, Any]:
+    """How a message ended, as it stands in the message and in the last delta of a stream."""
+    reason = _REASONS[finished.stop or StopReason.STOP]
+    return {"stop_reason": reason, "stop_sequence": finished.text or None, "stop_details": None, "container": None}
+
+
+def empty_block(kind: str, event: Event) -> dict[str, Any]:
+    """The content block of type `kind` that `event` opens, before anything is in it."""
+    if kind == "tool_use":
+        return {"type": kind, "id": event.id, "name": event.name, "input": {}, "caller": {"type": "direct"}}
+    if kind == "thinking":
+        return {"type": kind, "thinking": "", "signature": ""}
+    return {"type": kind, "text": "", "citations": None}
 
 
 def message(head: Head, usage: Usage) -> dict[str, Any]:
@@ -73,5 +85,7 @@ def message(head: Head, usage: Usage) -> dict[str, Any]:
         "content": [],
         "stop_reason": None,
         "stop_sequence": None,
-        "usage": usage_object(usage),
+        "stop_details": None,
+        "container": None,
+        "usage": {**usage_object(usage), **_UNKNOWN_OF_USAGE},
     }

@@ -15,7 +15,7 @@ _TYPE_OF_STATUS: Final = {
     404: "not_found_error",
     413: "request_too_large",
     429: "rate_limit_error",
-    503: "overloaded_error",
+    # 503 stays an API error: of an overloaded one Claude Code tries but twice again, and hides the sentence.
     504: "timeout_error",
     529: "overloaded_error",
 }

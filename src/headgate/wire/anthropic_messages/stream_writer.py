@@ -8,7 +8,14 @@ from headgate.domain.event import BLOCKS_PER_CHOICE, Event, EventKind
 from headgate.domain.refusal import CODES, Refusal
 from headgate.domain.usage import Usage
 from headgate.kit import sse
-from headgate.wire.anthropic_messages.answer import block_kind, citation_of, message, stop_reason, usage_object
+from headgate.wire.anthropic_messages.answer import (
+    block_kind,
+    citation_of,
+    empty_block,
+    ending,
+    message,
+    usage_object,
+)
 from headgate.wire.anthropic_messages.errors import error_frame
 from headgate.wire.codec import Head
 
@@ -51,11 +58,10 @@ class AnthropicStreamWriter:
         if self._failed:
             return b""
         finished = self._finished or Event(EventKind.FINISHED)
-        delta = {"stop_reason": stop_reason(finished.stop), "stop_sequence": finished.text or None}
         return (
             self._begin()
             + self._close()
-            + _frame("message_delta", {"delta": delta, "usage": usage_object(self._usage)})
+            + _frame("message_delta", {"delta": ending(finished), "usage": usage_object(self._usage)})
             + _frame("message_stop", {})
         )
 
@@ -73,7 +79,7 @@ class AnthropicStreamWriter:
             self._index, self._count = index, index + 1
             if kind == "tool_use":
                 self._calls[event.index] = index
-            written += _frame("content_block_start", _start(kind, index, event))
+            written += _frame("content_block_start", {"index": index, "content_block": empty_block(kind, event)})
         for delta in deltas:
             written += _frame("content_block_delta", {"index": index, "delta": delta})
         return written
@@ -89,17 +95,6 @@ class AnthropicStreamWriter:
             return b""
         self._key = None
         return _frame("content_block_stop", {"index": self._index})
-
-
-def _start(kind: str, index: int, event: Event) -> dict[str, Any]:
-    block: dict[str, Any] = {"type": kind}
-    if kind == "tool_use":
-        block.update(id=event.id, name=event.name, input={})
-    elif kind == "thinking":
-        block.update(thinking="", signature="")
-    else:
-        block.update(text="")
-    return {"index": index, "content_block": block}
 
 
 def _deltas(event: Event) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import msgspec
 
 from headgate.domain.event import BLOCKS_PER_CHOICE, Event, EventKind, StopReason
 from headgate.domain.usage import Usage
-from headgate.wire.anthropic_messages.answer import block_kind, citation_of, message, stop_reason
+from headgate.wire.anthropic_messages.answer import block_kind, citation_of, empty_block, ending, message
 from headgate.wire.anthropic_messages.stream_reader import STOPS, Block, UsageReport
 from headgate.wire.codec import Head
 from headgate.wire.crossing import arguments_object
@@ -54,20 +54,21 @@ class _Content:
         """Take `event` in."""
         kind = block_kind(event)
         if event.kind is EventKind.TOOL_START:
-            block = {"type": kind, "id": event.id, "name": event.name, "input": ""}
+            block = {**empty_block(kind, event), "input": ""}
             self._calls[event.index] = block
             self.blocks.append(block)
             self._key = None
         elif event.kind is EventKind.TOOL_ARGUMENTS and event.index in self._calls:
             self._calls[event.index]["input"] += event.text
         elif event.kind is EventKind.TEXT and event.text:
-            self._block(kind, event.index, {"text": ""})["text"] += event.text
+            self._block(kind, event)["text"] += event.text
         elif event.kind is EventKind.REASONING:
-            block = self._block(kind, event.index, {"thinking": "", "signature": ""})
+            block = self._block(kind, event)
             block["thinking"] += event.text
             block["signature"] += event.id
         elif event.kind is EventKind.CITATION and (citation := citation_of(event)) is not None:
-            self._block(kind, event.index, {"text": ""}).setdefault("citations", []).append(citation)
+            block = self._block(kind, event)
+            block["citations"] = [*(block["citations"] or ()), citation]
 
     def whole(self) -> list[dict[str, Any]]:
         """The blocks, each tool call's arguments as the object that they say."""
@@ -75,11 +76,11 @@ class _Content:
             block["input"] = arguments_object(block["input"])
         return self.blocks
 
-    def _block(self, kind: str, index: int, empty: dict[str, Any]) -> dict[str, Any]:
+    def _block(self, kind: str, event: Event) -> dict[str, Any]:
         """The block that was open last if it is this one, else a new one."""
-        if self._key != (kind, index):
-            self._key = (kind, index)
-            self.blocks.append({"type": kind, **empty})
+        if self._key != (kind, event.index):
+            self._key = (kind, event.index)
+            self.blocks.append(empty_block(kind, event))
         return self.blocks[-1]
 
 
@@ -96,6 +97,5 @@ def write_whole(head: Head, events: Sequence[Event]) -> bytes:
                 content.add(event)
     answer = message(head, usage)
     answer["content"] = content.whole()
-    answer["stop_reason"] = stop_reason(finished.stop)
-    answer["stop_sequence"] = finished.text or None
+    answer.update(ending(finished))
     return msgspec.json.encode(answer)

@@ -91,8 +91,7 @@ class _Message:
             message["reasoning_content"] = self.reasoning
         if self.calls:
             message["tool_calls"] = list(self.calls.values())
-        if self.annotations:
-            message["annotations"] = self.annotations
+        message["annotations"] = self.annotations
         return {"index": index, "message": message, "logprobs": None, "finish_reason": self.reason}
 
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -22,6 +22,7 @@ from headgate.domain.prompt import (
 from headgate.domain.usage import Usage
 from headgate.pool.providers.demo.directives import NOTHING, Called, Directives, read_directives
 from headgate.pool.providers.demo.images import describe, image_tokens
+from headgate.pool.providers.demo.mentions import mentioned, quotes
 from headgate.pool.providers.demo.pieces import pieces, tokens
 from headgate.pool.providers.demo.schema import fill
 
@@ -169,7 +170,7 @@ def _said(prompt: Prompt, parts: tuple[Part, ...], directives: Directives, calli
     if told or calling:
         return "\n".join(told)
     if prompt.json_schema is not None:
-        return _json(fill(prompt.json_schema) if prompt.json_schema else {"answer": "demo"})
+        return _json(fill(prompt.json_schema) if prompt.json_schema else _any_object(_directed(parts)))
     return " ".join([_GREETING, *_remarks(prompt, parts)])
 
 
@@ -219,21 +220,36 @@ def _calls(prompt: Prompt, parts: tuple[Part, ...], directives: Directives) -> l
         named = named or prompt.tools[0]
     elif directives is not NOTHING:
         return []
-    return [] if named is None else [Called(named.name, _json(_object(fill(named.schema))))]
+    if named is None:
+        return []
+    arguments = mentioned(_object(fill(named.schema)), named.schema, _directed(parts), but=named.name)
+    return [Called(named.name, _json(arguments))]
 
 
 def _named(tools: tuple[Tool, ...], text: str) -> Tool | None:
-    """The first tool that `text` names; a plain word names one only after `call` or `use`, or in backticks."""
+    """The first tool that `text` names, or asks for: `get_weather` is what a question about the weather asks for.
+
+    A plain word names a tool only after `call` or `use`, or in backticks.
+    """
     for tool in tools:
         if tool.name in text:
             before = r"(?:\b[Cc]all |\b[Uu]se |`)" if tool.name.isalpha() else r"(?<![\w-])"
             if re.search(rf"{before}{re.escape(tool.name)}(?![\w-])", text):
                 return tool
+    for tool in tools if "?" in text else ():
+        verb, _, thing = tool.name.partition("_")
+        if verb == "get" and thing and re.search(rf"(?<![\w-]){re.escape(thing.replace('_', ' '))}(?![\w-])", text):
+            return tool
     return None
 
 
-def _object(value: object) -> object:
+def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _any_object(text: str) -> dict[str, str]:
+    """A JSON object where the caller gives no schema: its keys are the words in quotes, as prompts name them."""
+    return dict.fromkeys(filter(str.isidentifier, quotes(text)), "demo") or {"answer": "demo"}
 
 
 def _cut(text: str, stops: tuple[str, ...]) -> tuple[str, str]:
