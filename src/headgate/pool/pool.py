@@ -1,13 +1,14 @@
 """The door out: every model call leaves here, whoever makes it, and tries the deployments of its chain in order."""
 
 from collections.abc import Coroutine, Mapping
+from random import Random
 from types import TracebackType
 from typing import Final, NamedTuple
 
 from headgate.catalog.bounds import bound, estimate
 from headgate.domain.answer import Answer
 from headgate.domain.call import Purpose, Request, WireFormat
-from headgate.domain.policy import Candidate, Provider, UseCase
+from headgate.domain.policy import Candidate, Deployment, Policy, Provider, UseCase
 from headgate.domain.refusal import Refusal
 from headgate.journal.record import Record
 from headgate.kit.clock import Clock
@@ -17,6 +18,8 @@ from headgate.pool.exchange import Exchange
 from headgate.pool.providers import KINDS
 from headgate.pool.providers.kind import Headers, ProviderKind
 from headgate.pool.refusals import Uncarried, exhausted, moves_on, refuse_dropped
+from headgate.pool.spread import spread
+from headgate.pool.standing import Standing
 from headgate.pool.transport import Transport, Upstream
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.bedrock_converse import BEDROCK_CONVERSE
@@ -34,8 +37,19 @@ CODECS: Final[Mapping[WireFormat, ProviderCodec]] = {
     GEMINI.wire: GEMINI,
     BEDROCK_CONVERSE.wire: BEDROCK_CONVERSE,
 }
+MAX_STANDINGS: Final = 4096
+"""Deployments whose standing is kept; callers make up names where a pattern takes any."""
 PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
 """The provider's headers that reach a caller of the same wire format."""
+
+
+class DeploymentState(NamedTuple):
+    """How one deployment stands, for whoever operates the pool."""
+
+    deployment: Deployment
+    models: tuple[str, ...]
+    """The names under which it is configured."""
+    standing: Standing
 
 
 class ProviderState(NamedTuple):
@@ -46,18 +60,30 @@ class ProviderState(NamedTuple):
     last_error: str
 
 
+class Tried(NamedTuple):
+    """A deployment that a call is sent to now."""
+
+    candidate: Candidate
+    standing: Standing
+    left_ms: int
+    """Until the chain's deadline."""
+
+
 class Pool:
     """Calls models.
 
     Args:
         transports: how to reach each kind of provider; `""` is for every kind not named.
-        clock: for breakers.
+        clock: for breakers and deadlines.
+        random: for spreading load.
     """
 
-    def __init__(self, transports: Mapping[str, Transport], clock: Clock) -> None:
+    def __init__(self, transports: Mapping[str, Transport], clock: Clock, random: Random | None = None) -> None:
         self._transports = transports
         self._clock = clock
+        self._random = random or Random()  # noqa: S311 - load is spread by it, no secret made
         self._breakers: dict[str, tuple[Provider, Breaker]] = {}
+        self._standings: dict[str, Standing] = {}
 
     def call(self, record: Record, purpose: Purpose, request: Request) -> "Calling":
         """A block that gives the answer of the first deployment that begins one; until then the caller got nothing.
@@ -79,23 +105,55 @@ class Pool:
             ProviderState(name, breaker.state, breaker.last_error) for name, (_, breaker) in self._breakers.items()
         )
 
+    def deployments(self, policy: Policy) -> list[DeploymentState]:
+        """How every deployment of `policy` stands; of a pattern's, also those that were called."""
+        models: dict[str, list[str]] = {}
+        found: dict[str, Deployment] = {}
+        for model in policy.models.values():
+            for deployment in model.deployments:
+                models.setdefault(deployment.name, []).append(model.name)
+                found[deployment.name] = deployment
+        return [
+            DeploymentState(found[name], tuple(names), self._standing(policy.providers[found[name].provider], name))
+            for name, names in models.items()
+        ]
+
+    def drain(self, policy: Policy, name: str, *, drained: bool) -> DeploymentState:
+        """Send no more calls to a deployment of `policy`, or send them again; those under way go on.
+
+        Raises:
+            Refusal: `not_found`.
+        """
+        for state in self.deployments(policy):
+            if state.deployment.name == name:
+                state.standing.drained = drained
+                return state
+        raise Refusal("not_found", f"There is no deployment '{name}'; GET /admin/v1/pool lists them.")
+
     async def _first_answer(
         self, record: Record, use_case: UseCase, purpose: Purpose, request: Request
     ) -> tuple[Exchange, Answer]:
         refusals: list[Refusal] = []
         uncarried: list[Uncarried] = []
         held_back_ms: list[int] = []
-        for candidate in eligible(record.policy, use_case, request):
-            if len(refusals) > use_case.chain.retries:
+        providers = record.policy.providers
+
+        def standing_of(candidate: Candidate) -> Standing:
+            return self._standing(providers[candidate.deployment.provider], candidate.deployment.name)
+
+        deadline_ns = self._clock.monotonic_ns() + use_case.chain.timeout_ms * 1_000_000
+        for candidate in spread(eligible(record.policy, use_case, request), request, standing_of, self._random):
+            left_ms = (deadline_ns - self._clock.monotonic_ns()) // 1_000_000
+            if len(refusals) > use_case.chain.retries or left_ms <= 0:
                 break
-            deployment = candidate.deployment.name
-            breaker = self._breaker(record.policy.providers[candidate.deployment.provider])
-            if not breaker.allows():
-                held_back_ms.append(breaker.opens_in_ms())
-                record.step("run", f"{deployment} is held back after repeated failures")
+            deployment, standing = candidate.deployment.name, standing_of(candidate)
+            if not standing.allows():
+                held_back_ms.append(standing.breaker.opens_in_ms())
+                why = "drained" if standing.drained else "held back after repeated failures"
+                record.step("run", f"{deployment} is {why}")
                 continue
             try:
-                opened = await self._try(record, purpose, request, candidate)
+                opened = await self._try(record, purpose, request, Tried(candidate, standing, left_ms))
             except Uncarried as refusal:
                 uncarried.append(refusal)
                 record.step("run", f"{deployment} was not asked: {refusal.sentence}")
@@ -111,16 +169,14 @@ class Pool:
             return opened
         raise exhausted(refusals, held_back_ms, uncarried)
 
-    async def _try(
-        self, record: Record, purpose: Purpose, request: Request, candidate: Candidate
-    ) -> tuple[Exchange, Answer]:
+    async def _try(self, record: Record, purpose: Purpose, request: Request, tried: Tried) -> tuple[Exchange, Answer]:
         """One attempt, opened in the journal before its first byte goes out."""
+        candidate, standing, left_ms = tried
         deployment = candidate.deployment
         provider = record.policy.providers[deployment.provider]
-        kind, breaker = KINDS[provider.kind], self._breaker(provider)
+        kind = KINDS[provider.kind]
         use_case = record.use_case
         assert use_case is not None, "a call is permitted before it is made"
-        chain = use_case.chain
         try:
             wire = request.wire if request.wire in kind.paths else next(iter(kind.paths))
             body, dropped = _body(request, wire, kind, candidate)
@@ -130,18 +186,18 @@ class Pool:
             await record.hold.cover(most.nano)
             attempt = record.attempt(purpose, candidate.model, deployment, most.nano)
         except BaseException:
-            breaker.undecided()
+            standing.undecided()
             raise
         headers = _headers(request, wire, kind, provider.secret)
         headers += (("x-headgate-attempt", f"{record.call.request_id}-{len(record.attempts)}"),)
-        upstream = Upstream("POST", provider.base_url + kind.paths[wire], headers, body, chain.timeout_ms)
+        upstream = Upstream("POST", provider.base_url + kind.paths[wire], headers, body, left_ms)
         transport = self._transports.get(provider.kind) or self._transports[""]
-        exchange = Exchange(attempt, breaker, transport.send(upstream), estimate(request))
+        exchange = Exchange(attempt, standing, transport.send(upstream), estimate(request))
         await exchange.open(
             CODECS[wire],
             stream=request.stream,
             hide_usage=request.wire is wire and not request.usage_asked,
-            first_token_s=chain.first_token_ms / 1000,
+            first_token_s=min(use_case.chain.first_token_ms, left_ms) / 1000,
         )
         attempt.began()
         passed = tuple((name, exchange.headers[name]) for name in PASSED_HEADERS if name in exchange.headers)
@@ -154,6 +210,17 @@ class Pool:
             passed if wire is request.wire else (),
             dropped,
         )
+
+    def _standing(self, provider: Provider, deployment: str) -> Standing:
+        """The deployment's standing, over its provider's breaker."""
+        breaker = self._breaker(provider)
+        known = self._standings.get(deployment)
+        if known is None:
+            if len(self._standings) >= MAX_STANDINGS:
+                del self._standings[next(iter(self._standings))]
+            known = self._standings[deployment] = Standing(breaker)
+        known.breaker = breaker
+        return known
 
     def _breaker(self, provider: Provider) -> Breaker:
         """The provider's breaker; a provider that was changed begins with a fresh one."""
