@@ -18,6 +18,7 @@ from headgate.pool.exchange import Exchange
 from headgate.pool.providers import KINDS
 from headgate.pool.providers.kind import Headers, ProviderKind
 from headgate.pool.refusals import Uncarried, exhausted, moves_on, refuse_dropped
+from headgate.pool.retries import RetryBudget
 from headgate.pool.spread import spread
 from headgate.pool.standing import Standing
 from headgate.pool.transport import Transport, Upstream
@@ -84,6 +85,7 @@ class Pool:
         self._random = random or Random()  # noqa: S311 - load is spread by it, no secret made
         self._breakers: dict[str, tuple[Provider, Breaker]] = {}
         self._standings: dict[str, Standing] = {}
+        self._retries = RetryBudget()
 
     def call(self, record: Record, purpose: Purpose, request: Request) -> "Calling":
         """A block that gives the answer of the first deployment that begins one; until then the caller got nothing.
@@ -141,6 +143,7 @@ class Pool:
         def standing_of(candidate: Candidate) -> Standing:
             return self._standing(providers[candidate.deployment.provider], candidate.deployment.name)
 
+        self._retries.called()
         deadline_ns = self._clock.monotonic_ns() + use_case.chain.timeout_ms * 1_000_000
         for candidate in spread(eligible(record.policy, use_case, request), request, standing_of, self._random):
             left_ms = (deadline_ns - self._clock.monotonic_ns()) // 1_000_000
@@ -152,6 +155,10 @@ class Pool:
                 why = "drained" if standing.drained else "held back after repeated failures"
                 record.step("run", f"{deployment} is {why}")
                 continue
+            if refusals and not self._retries.spend():
+                standing.undecided()
+                record.step("run", f"{deployment} is not tried: a tenth of all calls are retries already")
+                break
             try:
                 opened = await self._try(record, purpose, request, Tried(candidate, standing, left_ms))
             except Uncarried as refusal:
