@@ -6,34 +6,20 @@ from typing import Final, NamedTuple
 
 from headgate.catalog.bounds import bound, estimate
 from headgate.domain.answer import Answer
-from headgate.domain.call import Purpose, Request, WireFormat
-from headgate.domain.policy import Candidate, Provider, UseCase
+from headgate.domain.call import Purpose, Request
+from headgate.domain.policy import Candidate, Deployment, Provider, UseCase
 from headgate.domain.refusal import Refusal
 from headgate.journal.record import Record
 from headgate.kit.clock import Clock
-from headgate.pool.breaker import Breaker, BreakerState
+from headgate.pool.breaker import BreakerState
 from headgate.pool.eligible import eligible
 from headgate.pool.exchange import Exchange
-from headgate.pool.providers import KINDS
-from headgate.pool.providers.kind import Headers, ProviderKind
-from headgate.pool.refusals import Uncarried, exhausted, moves_on, refuse_dropped
+from headgate.pool.providers.kind import Headers
+from headgate.pool.reach import Reach, Way
+from headgate.pool.refusals import Rejected, Uncarried, exhausted, moves_on, refuse_dropped
 from headgate.pool.transport import Transport, Upstream
-from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
-from headgate.wire.bedrock_converse import BEDROCK_CONVERSE
-from headgate.wire.codec import Codec, Edits, ProviderCodec
-from headgate.wire.gemini import GEMINI
-from headgate.wire.openai_chat import OPENAI_CHAT
-from headgate.wire.openai_embeddings import OPENAI_EMBEDDINGS
+from headgate.wire.codec import Edits
 
-CALLERS: Final[Mapping[WireFormat, Codec]] = {
-    codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES, OPENAI_EMBEDDINGS)
-}
-"""The wire formats that callers and providers share, on which a request's own bytes go out."""
-CODECS: Final[Mapping[WireFormat, ProviderCodec]] = {
-    **CALLERS,
-    GEMINI.wire: GEMINI,
-    BEDROCK_CONVERSE.wire: BEDROCK_CONVERSE,
-}
 PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
 """The provider's headers that reach a caller of the same wire format."""
 
@@ -57,7 +43,7 @@ class Pool:
     def __init__(self, transports: Mapping[str, Transport], clock: Clock) -> None:
         self._transports = transports
         self._clock = clock
-        self._breakers: dict[str, tuple[Provider, Breaker]] = {}
+        self._reaches: dict[str, Reach] = {}
 
     def call(self, record: Record, purpose: Purpose, request: Request) -> "Calling":
         """A block that gives the answer of the first deployment that begins one; until then the caller got nothing.
@@ -76,7 +62,7 @@ class Pool:
     def states(self) -> tuple[ProviderState, ...]:
         """How each provider that was called stands."""
         return tuple(
-            ProviderState(name, breaker.state, breaker.last_error) for name, (_, breaker) in self._breakers.items()
+            ProviderState(name, reach.breaker.state, reach.breaker.last_error) for name, reach in self._reaches.items()
         )
 
     async def _first_answer(
@@ -89,13 +75,13 @@ class Pool:
             if len(refusals) > use_case.chain.retries:
                 break
             deployment = candidate.deployment.name
-            breaker = self._breaker(record.policy.providers[candidate.deployment.provider])
-            if not breaker.allows():
-                held_back_ms.append(breaker.opens_in_ms())
+            reach = self._reach(record.policy.providers[candidate.deployment.provider])
+            if not reach.breaker.allows():
+                held_back_ms.append(reach.breaker.opens_in_ms())
                 record.step("run", f"{deployment} is held back after repeated failures")
                 continue
             try:
-                opened = await self._try(record, purpose, request, candidate)
+                opened = await self._try(Asking(record, purpose, request, candidate), reach)
             except Uncarried as refusal:
                 uncarried.append(refusal)
                 record.step("run", f"{deployment} was not asked: {refusal.sentence}")
@@ -111,57 +97,79 @@ class Pool:
             return opened
         raise exhausted(refusals, held_back_ms, uncarried)
 
-    async def _try(
-        self, record: Record, purpose: Purpose, request: Request, candidate: Candidate
-    ) -> tuple[Exchange, Answer]:
-        """One attempt, opened in the journal before its first byte goes out."""
-        deployment = candidate.deployment
-        provider = record.policy.providers[deployment.provider]
-        kind, breaker = KINDS[provider.kind], self._breaker(provider)
-        use_case = record.use_case
-        assert use_case is not None, "a call is permitted before it is made"
-        chain = use_case.chain
+    async def _try(self, asking: "Asking", reach: Reach) -> tuple[Exchange, Answer]:
+        """One attempt; a second one with the provider's other credential, where the first was rejected."""
+        model_id, request = asking.candidate.deployment.model_id, asking.request
+        way = reach.way(model_id, request.wire, stream=request.stream)
         try:
-            wire = request.wire if request.wire in kind.paths else next(iter(kind.paths))
-            body, dropped = _body(request, wire, kind, candidate)
+            return await self._attempt(asking, reach, way)
+        except Rejected:
+            if not reach.rejected(way):
+                raise
+        asking.record.step("run", f"{asking.candidate.deployment.name} rejects a credential; the other one is tried")
+        way = reach.way(model_id, request.wire, stream=request.stream)
+        try:
+            return await self._attempt(asking, reach, way)
+        except Rejected:
+            reach.rejected(way)
+            raise
+
+    async def _attempt(self, asking: "Asking", reach: Reach, way: Way) -> tuple[Exchange, Answer]:
+        """One attempt, opened in the journal before its first byte goes out."""
+        record, purpose, request, candidate = asking
+        deployment, use_case = candidate.deployment, record.use_case
+        assert use_case is not None, "a call is permitted before it is made"
+        try:
+            body, dropped = _body(request, way, deployment)
             if dropped and (record.call.strict or use_case.strict):
-                refuse_dropped(deployment.name, wire, dropped)
+                refuse_dropped(deployment.name, way.wire, dropped)
+            headers = _headers(request, way)
+            if way.sign is not None:
+                headers += await way.sign(way.url, body)
             most = bound(request, deployment)
             await record.hold.cover(most.nano)
             attempt = record.attempt(purpose, candidate.model, deployment, most.nano)
         except BaseException:
-            breaker.undecided()
+            reach.breaker.undecided()
             raise
-        headers = _headers(request, wire, kind, provider.secret)
         headers += (("x-headgate-attempt", f"{record.call.request_id}-{len(record.attempts)}"),)
-        upstream = Upstream("POST", provider.base_url + kind.paths[wire], headers, body, chain.timeout_ms)
-        transport = self._transports.get(provider.kind) or self._transports[""]
-        exchange = Exchange(attempt, breaker, transport.send(upstream), estimate(request))
+        upstream = Upstream("POST", way.url, headers, body, use_case.chain.timeout_ms)
+        transport = self._transports.get(reach.kind.name) or self._transports[""]
+        exchange = Exchange(attempt, reach.breaker, transport.send(upstream), estimate(request))
         await exchange.open(
-            CODECS[wire],
+            way.codec,
+            way.error_wire,
             stream=request.stream,
-            hide_usage=request.wire is wire and not request.usage_asked,
-            first_token_s=chain.first_token_ms / 1000,
+            hide_usage=way.callers_codec is not None and not request.usage_asked,
+            first_token_s=use_case.chain.first_token_ms / 1000,
         )
         attempt.began()
         passed = tuple((name, exchange.headers[name]) for name in PASSED_HEADERS if name in exchange.headers)
         return exchange, Answer(
-            wire,
+            way.wire,
             not request.stream,
             exchange,
             deployment,
             record.pipeline,
-            passed if wire is request.wire else (),
+            passed if way.callers_codec is not None else (),
             dropped,
         )
 
-    def _breaker(self, provider: Provider) -> Breaker:
-        """The provider's breaker; a provider that was changed begins with a fresh one."""
-        known = self._breakers.get(provider.name)
-        if known is None or known[0] != provider:
-            known = (provider, Breaker(self._clock, provider.breaker_failures, provider.breaker_open_ms))
-            self._breakers[provider.name] = known
-        return known[1]
+    def _reach(self, provider: Provider) -> Reach:
+        """How the provider is reached; one that was changed begins afresh."""
+        known = self._reaches.get(provider.name)
+        if known is None or (known.provider is not provider and known.provider != provider):
+            known = self._reaches[provider.name] = Reach(provider, self._clock)
+        return known
+
+
+class Asking(NamedTuple):
+    """What is asked, and of which deployment."""
+
+    record: Record
+    purpose: Purpose
+    request: Request
+    candidate: Candidate
 
 
 class Calling:
@@ -182,34 +190,35 @@ class Calling:
         await self._exchange.close()
 
 
-def _body(
-    request: Request, wire: WireFormat, kind: ProviderKind, candidate: Candidate
-) -> tuple[bytes, tuple[str, ...]]:
-    """The upstream body, and what of the request could not cross to its wire format."""
+def _body(request: Request, way: Way, deployment: Deployment) -> tuple[bytes, tuple[str, ...]]:
+    """The upstream body, and what of the request could not cross to it."""
     limit = request.max_output_tokens
+    codec = way.callers_codec
     edits = Edits(
-        model_id=candidate.deployment.model_id,
-        output_limit=candidate.deployment.max_output_tokens if limit is None else None,
-        output_limit_field=kind.output_limit_field,
-        ask_usage=request.stream and not request.usage_asked,
+        model_id=deployment.model_id,
+        output_limit=deployment.max_output_tokens if limit is None else None if codec is not None else limit,
+        output_limit_field=way.output_limit_field,
+        stream=None if codec is not None else request.stream,
+        ask_usage=way.asks_usage and request.stream and not (codec is not None and request.usage_asked),
     )
-    if request.wire is wire:
-        return CALLERS[wire].splice(request, edits), ()
-    prompt = request.read_prompt(request.raw)
-    crossing = Edits(
-        model_id=edits.model_id,
-        output_limit=edits.output_limit or limit,
-        output_limit_field=edits.output_limit_field,
-        stream=request.stream,
-        ask_usage=request.stream,
-    )
-    body, dropped = CODECS[wire].write_request(prompt, crossing)
-    return body, prompt.dropped + dropped
+    dropped: tuple[str, ...] = ()
+    if codec is not None:
+        body = codec.splice(request, edits)
+    else:
+        prompt = request.read_prompt(request.raw)
+        body, left = way.codec.write_request(prompt, edits)
+        dropped = prompt.dropped + left
+    if way.edits is not None:
+        body, refused = way.edits.apply(body)
+        dropped += refused
+    return body, dropped
 
 
-def _headers(request: Request, wire: WireFormat, kind: ProviderKind, secret: str) -> Headers:
-    headers: Headers = (("content-type", "application/json"), *kind.credential(secret))
-    if request.wire is wire:
+def _headers(request: Request, way: Way) -> Headers:
+    headers = way.headers
+    if way.forwards_headers and request.forward_headers:
         headers += request.forward_headers
-    own = {name for name, _ in headers}
-    return headers + tuple(header for header in kind.fixed_headers.get(wire, ()) if header[0] not in own)
+    if way.fixed_headers:
+        own = {name for name, _ in headers}
+        headers += tuple(header for header in way.fixed_headers if header[0] not in own)
+    return headers
