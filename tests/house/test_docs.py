@@ -17,6 +17,7 @@ from headgate.bootstrap.config.loading import parse
 from headgate.bootstrap.config.mistakes import ConfigurationRefused
 from headgate.cli.main import COMMANDS, load
 from headgate.domain.refusal import CODES
+from headgate.pool.providers import KINDS
 from headgate.telemetry.logs import CallLine, ExchangeLine, ProgramLine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,7 +25,7 @@ DOCS = ROOT / "docs"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 DECISIONS = sorted((DOCS / "decisions").glob("*.md"))
 SOURCE = "\n".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py")))
-ENVIRONMENT = {"ANTHROPIC_API_KEY": "a", "OPENAI_API_KEY": "b"}
+ENVIRONMENT = {kind.key_variable: "a" for kind in KINDS.values()}
 FOLDERS = "src|tests|docs|tools|benchmarks|requirements"
 ADMIN_ROUTES = {
     (method.upper(), f"/admin/v1{path}")
@@ -128,8 +129,9 @@ def _resolved(found: dict[str, Any]) -> dict[str, Any]:
     return resolved
 
 
-def test_the_tree_is_fresh() -> None:
-    done = subprocess.run([sys.executable, "tools/tree.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+@pytest.mark.parametrize("tool", ["tree", "providers"])
+def test_what_tools_write_is_fresh(tool: str) -> None:
+    done = subprocess.run([sys.executable, f"tools/{tool}.py", "--check"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

@@ -3,19 +3,18 @@
 import asyncio
 import os
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
-KEYS: Final = (
-    ("OPENAI_API_KEY", "OpenAI"),
-    ("ANTHROPIC_API_KEY", "Anthropic"),
-    ("GEMINI_API_KEY", "Google Gemini"),
-    ("AZURE_OPENAI_API_KEY", "Azure OpenAI"),
-    ("MISTRAL_API_KEY", "Mistral"),
-    ("GROQ_API_KEY", "Groq"),
-    ("OPENROUTER_API_KEY", "OpenRouter"),
-)
+from headgate.pool.providers import KINDS
+
+KEYS: Final = tuple((kind.key_variable, kind.title) for kind in KINDS.values() if kind.key_variable)
 """Environment variables that usually hold a provider's key."""
 
-SERVERS: Final = ((11434, "Ollama"), (8000, "vLLM"), (1234, "LM Studio"), (8080, "llama.cpp"))
+SERVERS: Final = tuple(
+    (urlsplit(kind.base_url).port or 80, kind.title)
+    for kind in KINDS.values()
+    if urlsplit(kind.base_url).hostname == "127.0.0.1"
+)
 """Ports of loopback on which model servers listen unless told otherwise."""
 
 PROBE_TIMEOUT_S: Final = 0.2

@@ -15,7 +15,21 @@ DEMO_PRICE: Final = Price(input_pico=pico_per_token(1), output_pico=pico_per_tok
 
 _EMBEDS: Final = "embed"
 """Stands in the names of models that embed; they put nothing out, and genai-prices has no price for that."""
-_PROVIDER_OF_KIND: Final = {"openai": "openai", "anthropic": "anthropic"}
+_PROVIDER_OF_KIND: Final = {
+    "openai": "openai",
+    "azure-openai": "azure",
+    "anthropic": "anthropic",
+    "bedrock": "aws",
+    "gemini": "google",
+    "groq": "groq",
+    "openrouter": "openrouter",
+    "mistral": "mistral",
+    "deepseek": "deepseek",
+    "xai": "x-ai",
+    "together": "together",
+    "fireworks": "fireworks",
+    "cerebras": "cerebras",
+}
 
 
 class KnownModel(msgspec.Struct, frozen=True):
@@ -33,7 +47,7 @@ UNKNOWN: Final = KnownModel(price=None, context_tokens=None)
 def known_model(kind: str, base_url: str, model_id: str) -> KnownModel:
     """What genai-prices knows of `model_id` at a provider of `kind`; about 75 microseconds.
 
-    A provider of kind `openai-like` is recognised by its `base_url`.
+    A provider of a kind that genai-prices does not know is recognised by its `base_url`.
     """
     if kind == "demo":
         return KnownModel(price=DEMO_PRICE, context_tokens=None)

@@ -96,6 +96,14 @@ class Provider(msgspec.Struct, frozen=True):
     """The credential itself, resolved; never logged, never journalled."""
     breaker_failures: int = 5
     breaker_open_ms: int = 30_000
+    next_secret: str = ""
+    """The other credential, for when the provider rejects the one in use; empty where there is none."""
+    bearer: bool = False
+    """Whether the credentials are tokens, at a provider whose API keys go in a header of their own."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent with every request, lower-case names first; their values may be secrets."""
+    region: str = ""
+    api_version: str = ""
 
     def __repr__(self) -> str:
         return f"Provider(name={self.name!r}, kind={self.kind!r}, base_url={self.base_url!r})"

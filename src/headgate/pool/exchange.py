@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from headgate.domain.answer import Basis, Outcome
+from headgate.domain.call import WireFormat
 from headgate.domain.event import Event, EventKind
 from headgate.domain.refusal import Refusal
 from headgate.domain.usage import Usage
@@ -51,21 +52,29 @@ class Exchange:
         """Reads what is still to come; None where nothing is."""
         self.headers: Mapping[str, str] = {}
 
-    async def open(self, codec: ProviderCodec, *, stream: bool, hide_usage: bool, first_token_s: float) -> None:
-        """Wait for the first event that shows something of the answer.
+    async def open(
+        self,
+        codec: ProviderCodec,
+        error_wire: WireFormat,
+        *,
+        stream: bool,
+        hide_usage: bool,
+        first_token_s: float,
+    ) -> None:
+        """Wait for the first event that shows something of the answer; errors come in `error_wire`.
 
         Raises:
             Refusal: the provider gave no answer; the attempt is booked and closed.
         """
         try:
             if not stream:  # the transport keeps the time of a whole answer
-                reply = await self._enter(codec)
+                reply = await self._enter(error_wire)
                 self._ready = codec.read_whole(await reply.body())
                 self._account(self._ready)
                 self._succeed()
                 return
             async with asyncio.timeout(first_token_s):
-                reply = await self._enter(codec)
+                reply = await self._enter(error_wire)
                 await self._begin(codec.stream_reader(hide_usage=hide_usage), reply.chunks())
         except (TimeoutError, TransportFailed, ValueError) as error:
             refusal = self._failed(error, Basis.RESERVED)
@@ -75,13 +84,13 @@ class Exchange:
             await self.close()
             raise
 
-    async def _enter(self, codec: ProviderCodec) -> Reply:
+    async def _enter(self, error_wire: WireFormat) -> Reply:
         """The reply's head; raises the refusal for an error status."""
         reply = await self._sending.__aenter__()
         self._entered = True
         self.headers = reply.headers
         if reply.status != 200:
-            raise await self._refused(reply, codec)
+            raise await self._refused(reply, error_wire)
         return reply
 
     async def close(self) -> None:
@@ -97,10 +106,10 @@ class Exchange:
             self._entered = False
             await self._sending.__aexit__(None, None, None)
 
-    async def _refused(self, reply: Reply, codec: ProviderCodec) -> Refusal:
+    async def _refused(self, reply: Reply, error_wire: WireFormat) -> Refusal:
         """What the provider's error status comes to; providers bill nothing for it."""
         body = (await reply.body())[:MAX_ERROR_BYTES]
-        refusal = refusal_of(reply.status, body, reply.headers, codec.wire)
+        refusal = refusal_of(reply.status, body, reply.headers, error_wire)
         if reply.status >= 500 or reply.status == 408:
             self._standing.failed(refusal.sentence)
         else:

@@ -7,37 +7,23 @@ from typing import Final, NamedTuple
 
 from headgate.catalog.bounds import bound, estimate
 from headgate.domain.answer import Answer
-from headgate.domain.call import Purpose, Request, WireFormat
+from headgate.domain.call import Purpose, Request
 from headgate.domain.policy import Candidate, Deployment, Policy, Provider, UseCase
 from headgate.domain.refusal import Refusal
 from headgate.journal.record import Record
 from headgate.kit.clock import Clock
-from headgate.pool.breaker import Breaker, BreakerState
+from headgate.pool.breaker import BreakerState
 from headgate.pool.eligible import eligible
 from headgate.pool.exchange import Exchange
-from headgate.pool.providers import KINDS
-from headgate.pool.providers.kind import Headers, ProviderKind
-from headgate.pool.refusals import Uncarried, exhausted, moves_on, refuse_dropped
+from headgate.pool.providers.kind import Headers
+from headgate.pool.reach import Reach, Way
+from headgate.pool.refusals import Rejected, Uncarried, exhausted, moves_on, refuse_dropped
 from headgate.pool.retries import RetryBudget
 from headgate.pool.spread import spread
 from headgate.pool.standing import Standing
 from headgate.pool.transport import Transport, Upstream
-from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
-from headgate.wire.bedrock_converse import BEDROCK_CONVERSE
-from headgate.wire.codec import Codec, Edits, ProviderCodec
-from headgate.wire.gemini import GEMINI
-from headgate.wire.openai_chat import OPENAI_CHAT
-from headgate.wire.openai_embeddings import OPENAI_EMBEDDINGS
+from headgate.wire.codec import Edits
 
-CALLERS: Final[Mapping[WireFormat, Codec]] = {
-    codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES, OPENAI_EMBEDDINGS)
-}
-"""The wire formats that callers and providers share, on which a request's own bytes go out."""
-CODECS: Final[Mapping[WireFormat, ProviderCodec]] = {
-    **CALLERS,
-    GEMINI.wire: GEMINI,
-    BEDROCK_CONVERSE.wire: BEDROCK_CONVERSE,
-}
 MAX_STANDINGS: Final = 4096
 """Deployments whose standing is kept; callers make up names where a pattern takes any."""
 PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
@@ -61,15 +47,6 @@ class ProviderState(NamedTuple):
     last_error: str
 
 
-class Tried(NamedTuple):
-    """A deployment that a call is sent to now."""
-
-    candidate: Candidate
-    standing: Standing
-    left_ms: int
-    """Until the chain's deadline."""
-
-
 class Pool:
     """Calls models.
 
@@ -83,7 +60,7 @@ class Pool:
         self._transports = transports
         self._clock = clock
         self._random = random or Random()  # noqa: S311 - load is spread by it, no secret made
-        self._breakers: dict[str, tuple[Provider, Breaker]] = {}
+        self._reaches: dict[str, Reach] = {}
         self._standings: dict[str, Standing] = {}
         self._retries = RetryBudget()
 
@@ -104,7 +81,7 @@ class Pool:
     def states(self) -> tuple[ProviderState, ...]:
         """How each provider that was called stands."""
         return tuple(
-            ProviderState(name, breaker.state, breaker.last_error) for name, (_, breaker) in self._breakers.items()
+            ProviderState(name, reach.breaker.state, reach.breaker.last_error) for name, reach in self._reaches.items()
         )
 
     def deployments(self, policy: Policy) -> list[DeploymentState]:
@@ -160,7 +137,8 @@ class Pool:
                 record.step("run", f"{deployment} is not tried: a tenth of all calls are retries already")
                 break
             try:
-                opened = await self._try(record, purpose, request, Tried(candidate, standing, left_ms))
+                asking = Asking(record, purpose, request, candidate, standing, left_ms)
+                opened = await self._try(asking, self._reach(providers[candidate.deployment.provider]))
             except Uncarried as refusal:
                 uncarried.append(refusal)
                 record.step("run", f"{deployment} was not asked: {refusal.sentence}")
@@ -176,51 +154,68 @@ class Pool:
             return opened
         raise exhausted(refusals, held_back_ms, uncarried)
 
-    async def _try(self, record: Record, purpose: Purpose, request: Request, tried: Tried) -> tuple[Exchange, Answer]:
+    async def _try(self, asking: "Asking", reach: Reach) -> tuple[Exchange, Answer]:
+        """One attempt; a second one with the provider's other credential, where the first was rejected."""
+        model_id, request = asking.candidate.deployment.model_id, asking.request
+        way = reach.way(model_id, request.wire, stream=request.stream)
+        try:
+            return await self._attempt(asking, reach, way)
+        except Rejected:
+            if not reach.rejected(way):
+                raise
+        asking.record.step("run", f"{asking.candidate.deployment.name} rejects a credential; the other one is tried")
+        asking.standing.again()
+        way = reach.way(model_id, request.wire, stream=request.stream)
+        try:
+            return await self._attempt(asking, reach, way)
+        except Rejected:
+            reach.rejected(way)
+            raise
+
+    async def _attempt(self, asking: "Asking", reach: Reach, way: Way) -> tuple[Exchange, Answer]:
         """One attempt, opened in the journal before its first byte goes out."""
-        candidate, standing, left_ms = tried
-        deployment = candidate.deployment
-        provider = record.policy.providers[deployment.provider]
-        kind = KINDS[provider.kind]
-        use_case = record.use_case
+        record, purpose, request, candidate, standing, left_ms = asking
+        deployment, use_case = candidate.deployment, record.use_case
         assert use_case is not None, "a call is permitted before it is made"
         try:
-            wire = request.wire if request.wire in kind.paths else next(iter(kind.paths))
-            body, dropped = _body(request, wire, kind, candidate)
+            body, dropped = _body(request, way, deployment)
             if dropped and (record.call.strict or use_case.strict):
-                refuse_dropped(deployment.name, wire, dropped)
+                refuse_dropped(deployment.name, way.wire, dropped)
+            headers = _headers(request, way)
+            if way.sign is not None:
+                headers += await way.sign(way.url, body)
             most = bound(request, deployment)
             await record.hold.cover(most.nano)
             attempt = record.attempt(purpose, candidate.model, deployment, most.nano)
         except BaseException:
             standing.undecided()
             raise
-        headers = _headers(request, wire, kind, provider.secret)
         headers += (("x-headgate-attempt", f"{record.call.request_id}-{len(record.attempts)}"),)
-        upstream = Upstream("POST", provider.base_url + kind.paths[wire], headers, body, left_ms)
-        transport = self._transports.get(provider.kind) or self._transports[""]
+        upstream = Upstream("POST", way.url, headers, body, left_ms)
+        transport = self._transports.get(reach.kind.name) or self._transports[""]
         exchange = Exchange(attempt, standing, transport.send(upstream), estimate(request))
         await exchange.open(
-            CODECS[wire],
+            way.codec,
+            way.error_wire,
             stream=request.stream,
-            hide_usage=request.wire is wire and not request.usage_asked,
+            hide_usage=way.callers_codec is not None and not request.usage_asked,
             first_token_s=min(use_case.chain.first_token_ms, left_ms) / 1000,
         )
         attempt.began()
         passed = tuple((name, exchange.headers[name]) for name in PASSED_HEADERS if name in exchange.headers)
         return exchange, Answer(
-            wire,
+            way.wire,
             not request.stream,
             exchange,
             deployment,
             record.pipeline,
-            passed if wire is request.wire else (),
+            passed if way.callers_codec is not None else (),
             dropped,
         )
 
     def _standing(self, provider: Provider, deployment: str) -> Standing:
         """The deployment's standing, over its provider's breaker."""
-        breaker = self._breaker(provider)
+        breaker = self._reach(provider).breaker
         known = self._standings.get(deployment)
         if known is None:
             if len(self._standings) >= MAX_STANDINGS:
@@ -229,13 +224,24 @@ class Pool:
         known.breaker = breaker
         return known
 
-    def _breaker(self, provider: Provider) -> Breaker:
-        """The provider's breaker; a provider that was changed begins with a fresh one."""
-        known = self._breakers.get(provider.name)
-        if known is None or known[0] != provider:
-            known = (provider, Breaker(self._clock, provider.breaker_failures, provider.breaker_open_ms))
-            self._breakers[provider.name] = known
-        return known[1]
+    def _reach(self, provider: Provider) -> Reach:
+        """How the provider is reached; one that was changed begins afresh."""
+        known = self._reaches.get(provider.name)
+        if known is None or (known.provider is not provider and known.provider != provider):
+            known = self._reaches[provider.name] = Reach(provider, self._clock)
+        return known
+
+
+class Asking(NamedTuple):
+    """What is asked, and of which deployment."""
+
+    record: Record
+    purpose: Purpose
+    request: Request
+    candidate: Candidate
+    standing: Standing
+    left_ms: int
+    """Until the chain's deadline."""
 
 
 class Calling:
@@ -256,34 +262,35 @@ class Calling:
         await self._exchange.close()
 
 
-def _body(
-    request: Request, wire: WireFormat, kind: ProviderKind, candidate: Candidate
-) -> tuple[bytes, tuple[str, ...]]:
-    """The upstream body, and what of the request could not cross to its wire format."""
+def _body(request: Request, way: Way, deployment: Deployment) -> tuple[bytes, tuple[str, ...]]:
+    """The upstream body, and what of the request could not cross to it."""
     limit = request.max_output_tokens
+    codec = way.callers_codec
     edits = Edits(
-        model_id=candidate.deployment.model_id,
-        output_limit=candidate.deployment.max_output_tokens if limit is None else None,
-        output_limit_field=kind.output_limit_field,
-        ask_usage=request.stream and not request.usage_asked,
+        model_id=deployment.model_id,
+        output_limit=deployment.max_output_tokens if limit is None else None if codec is not None else limit,
+        output_limit_field=way.output_limit_field,
+        stream=None if codec is not None else request.stream,
+        ask_usage=way.asks_usage and request.stream and not (codec is not None and request.usage_asked),
     )
-    if request.wire is wire:
-        return CALLERS[wire].splice(request, edits), ()
-    prompt = request.read_prompt(request.raw)
-    crossing = Edits(
-        model_id=edits.model_id,
-        output_limit=edits.output_limit or limit,
-        output_limit_field=edits.output_limit_field,
-        stream=request.stream,
-        ask_usage=request.stream,
-    )
-    body, dropped = CODECS[wire].write_request(prompt, crossing)
-    return body, prompt.dropped + dropped
+    dropped: tuple[str, ...] = ()
+    if codec is not None:
+        body = codec.splice(request, edits)
+    else:
+        prompt = request.read_prompt(request.raw)
+        body, left = way.codec.write_request(prompt, edits)
+        dropped = prompt.dropped + left
+    if way.edits is not None:
+        body, refused = way.edits.apply(body)
+        dropped += refused
+    return body, dropped
 
 
-def _headers(request: Request, wire: WireFormat, kind: ProviderKind, secret: str) -> Headers:
-    headers: Headers = (("content-type", "application/json"), *kind.credential(secret))
-    if request.wire is wire:
+def _headers(request: Request, way: Way) -> Headers:
+    headers = way.headers
+    if way.forwards_headers and request.forward_headers:
         headers += request.forward_headers
-    own = {name for name, _ in headers}
-    return headers + tuple(header for header in kind.fixed_headers.get(wire, ()) if header[0] not in own)
+    if way.fixed_headers:
+        own = {name for name, _ in headers}
+        headers += tuple(header for header in way.fixed_headers if header[0] not in own)
+    return headers

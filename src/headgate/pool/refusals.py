@@ -1,6 +1,8 @@
 """What a provider's error means to the caller, and whether the chain moves on after it."""
 
+import re
 from collections.abc import Mapping, Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import msgspec
@@ -9,26 +11,51 @@ from headgate.domain.call import WireFormat
 from headgate.domain.refusal import Refusal
 from headgate.wire.crossing import LABELS
 
-OUR_FAULT: Final = frozenset({401, 403, 404})
-"""Statuses that say our credential or model id is wrong; the caller can do nothing about them."""
+REJECTED: Final = frozenset({401, 403})
+"""Statuses that say our credential is wrong; the caller can do nothing about it."""
 MAX_SENTENCE: Final = 500
 TOO_LONG: Final = (
     "context_length_exceeded",
-    "prompt is too long",
-    "context length",
-    "context window",
-    "exceeds the maximum number of tokens",  # Gemini
+    "context length",  # OpenAI, OpenRouter, vLLM, DeepSeek, Mistral, LM Studio, Ollama
+    "context window",  # OpenAI
+    "prompt is too long",  # Claude, Fireworks
     "exceed context limit",  # Claude, of the output limit too
+    "exceeds the maximum number of tokens",  # Gemini
     "input is too long",  # Bedrock
     "input tokens exceeded",  # Bedrock, of Nova
+    "reduce the length of the messages",  # Groq, Cerebras
+    "maximum prompt length",  # xAI
+    "available context size",  # llama.cpp
+    "tokens per minute",  # Groq with 413: more than the account may send in a minute
+    "max_new_tokens` must be",  # Together
 )
 """How providers say that a request is longer than the model's context."""
-OUR_FAULT_SAID: Final = ("please pass a valid api key", "model identifier is invalid", "on-demand throughput isn")
-"""How Gemini and Bedrock say with status 400 that our credential or model id is wrong."""
+KEY_SAID: Final = ("please pass a valid api key",)
+"""How Gemini says with status 400 that our credential is wrong."""
+MODEL_SAID: Final = ("model identifier is invalid", "on-demand throughput isn")
+"""How Bedrock says with status 400 that our model id is wrong."""
+POLICY_CODES: Final = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
+POLICY_SAID: Final = (
+    "content management policy",  # Azure OpenAI
+    "violating our usage policy",  # OpenAI
+    "content filtering policy",  # Anthropic
+    "violates usage guidelines",  # xAI, with status 403
+    "content exists risk",  # DeepSeek
+)
+"""How providers say that their policy forbids the content."""
+SPENT_CODES: Final = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+SPENT_SAID: Final = ("credit balance is too low", "insufficient balance")
+"""How OpenAI, Anthropic and DeepSeek say that our account has no money left, whatever the status."""
 THROTTLED: Final = ("ThrottlingException", "TooManyRequestsException", "ServiceQuotaExceededException")
 """What `x-amzn-errortype` says, whatever the status, where AWS limits our rate."""
+_LOOKS_SECRET: Final = re.compile(r"[\w*.-]{20,}")
+"""What may be a part of our key, in a sentence about it."""
 MODEL_FAILED: Final = 424
 """Bedrock's status for a model that failed (Amazon Bedrock API reference, ModelErrorException)."""
+
+
+class Rejected(Refusal):
+    """The provider rejects our credential; another one may do."""
 
 
 class Uncarried(Refusal):
@@ -64,17 +91,18 @@ def refuse_dropped(deployment: str, wire: WireFormat, dropped: tuple[str, ...]) 
 
 
 def refusal_of(status: int, body: bytes, headers: Mapping[str, str], wire: WireFormat) -> Refusal:
-    """The refusal for a provider's error reply."""
-    said = _message(body) or f"status {status} without a message"
-    said = said[:MAX_SENTENCE]
-    retry_after_s = _seconds(headers.get("retry-after"))
+    """The refusal for a provider's error reply: first what is our own fault, then the provider's, then the caller's."""
+    message, codes = _read(body)
+    said = (message or f"status {status} without a message")[:MAX_SENTENCE]
+    lowered = said.lower()
     if headers.get("x-amzn-errortype", "").startswith(THROTTLED):
         status = 429
-    if status in OUR_FAULT or (status == 400 and any(mark in said.lower() for mark in OUR_FAULT_SAID)):
-        return Refusal(
-            "provider_error",
-            f"The provider rejects our credential or model id ({status}: {said}); tell your platform team.",
-        )
+    if status < 500 and (codes & POLICY_CODES or _says(lowered, POLICY_SAID)):
+        sentence = f"The provider's policy refuses the content: {said}"
+        return Refusal("content_policy", sentence, raw=body, raw_wire=wire, raw_status=status)
+    if ours := _our_fault(status, said, lowered, codes):
+        return ours
+    retry_after_s = _retry_after_s(headers)
     if status == 429:
         sentence = f"The provider limits our rate: {said}"
         return Refusal("provider_error", sentence, status=429, retry_after_s=retry_after_s, raw=body, raw_wire=wire)
@@ -83,8 +111,27 @@ def refusal_of(status: int, body: bytes, headers: Mapping[str, str], wire: WireF
         return Refusal(
             "provider_error", sentence, retry_after_s=retry_after_s, raw=body, raw_wire=wire, raw_status=status
         )
-    code = "context_too_long" if any(mark in said.lower() for mark in TOO_LONG) else "invalid_request"
+    code = "body_too_large" if status == 413 else "invalid_request"
+    if codes & set(TOO_LONG) or _says(lowered, TOO_LONG):
+        code = "context_too_long"
     return Refusal(code, f"The provider refused the request: {said}", status=status, raw=body, raw_wire=wire)
+
+
+def _our_fault(status: int, said: str, lowered: str, codes: frozenset[str]) -> Refusal | None:
+    """The refusal where our credential, account or model id is at fault: the caller can do nothing about them."""
+    if status in REJECTED or (status == 400 and _says(lowered, KEY_SAID)):
+        sentence = f"The provider rejects our credential or model id ({status}: {_LOOKS_SECRET.sub('***', said)})"
+        return Rejected("provider_error", f"{sentence}; tell your platform team.")
+    if status == 402 or (status < 500 and (codes & SPENT_CODES or _says(lowered, SPENT_SAID))):
+        return Refusal(
+            "provider_error", f"Our account at the provider is spent ({status}: {said}); tell your platform team."
+        )
+    if status == 404 or (status == 400 and _says(lowered, MODEL_SAID)):
+        return Refusal(
+            "provider_error",
+            f"The provider rejects our credential or model id ({status}: {said}); tell your platform team.",
+        )
+    return None
 
 
 def moves_on(refusal: Refusal) -> bool:
@@ -105,20 +152,41 @@ def exhausted(refusals: list[Refusal], held_back_ms: list[int], uncarried: Seque
     )
 
 
-def _message(body: bytes) -> str:
+def _says(lowered: str, marks: tuple[str, ...]) -> bool:
+    return any(mark in lowered for mark in marks)
+
+
+def _read(body: bytes) -> tuple[str, frozenset[str]]:
+    """The message of an error's body, and its codes and types in lower case."""
     try:
         decoded: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return body.decode("utf-8", "replace").strip()
+        return body.decode("utf-8", "replace").strip(), frozenset()
     if isinstance(decoded, list) and len(decoded) == 1:  # Gemini, where a stream of another kind was asked for
         decoded = decoded[0]
     error = decoded.get("error", decoded) if isinstance(decoded, dict) else decoded
-    message = (error.get("message") or error.get("Message", "")) if isinstance(error, dict) else error
-    return message if isinstance(message, str) else str(message)
+    if not isinstance(error, dict):
+        return error if isinstance(error, str) else str(error), frozenset()
+    inner = error.get("innererror")
+    codes = (error.get("code"), error.get("type"), inner.get("code") if isinstance(inner, dict) else None)
+    message = error.get("message") or error.get("Message") or error.get("detail") or ""
+    return (
+        message if isinstance(message, str) else msgspec.json.encode(message).decode(),
+        frozenset(code.lower() for code in codes if isinstance(code, str)),
+    )
 
 
-def _seconds(text: str | None) -> float | None:
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds until a retry may succeed: RFC 9110's `retry-after`, or OpenAI's in milliseconds."""
+    milliseconds, text = headers.get("retry-after-ms"), headers.get("retry-after")
     try:
-        return float(text) if text else None
+        if milliseconds:
+            return max(0.0, float(milliseconds) / 1000)
+        return max(0.0, float(text)) if text else None
     except ValueError:
+        pass
+    try:
+        until = parsedate_to_datetime(text or "") - parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError):
         return None
+    return max(0.0, until.total_seconds())

@@ -32,6 +32,10 @@ class Standing:
         self.under_way += 1
         return True
 
+    def again(self) -> None:
+        """A call that has ended is sent once more."""
+        self.under_way += 1
+
     def succeeded(self, waited_ms: float = 0.0) -> None:
         """A call reached a provider that works, `waited_ms` milliseconds before its answer began; 0 for no answer."""
         self.breaker.succeeded()

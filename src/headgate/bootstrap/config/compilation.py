@@ -6,12 +6,12 @@ from typing import Final
 import msgspec
 
 from headgate.bootstrap.config.document import Document
+from headgate.bootstrap.config.providers import Credentials, ProviderSection
 from headgate.bootstrap.config.serving import (
     ChainSection,
     DeploymentSection,
     ModelSection,
     PriceSection,
-    ProviderSection,
     UseCaseSection,
 )
 from headgate.bootstrap.config.tenancy import LimitsSection, ScopeSection
@@ -30,6 +30,7 @@ from headgate.domain.policy import (
     UseCase,
 )
 from headgate.domain.principal import Limits
+from headgate.pool.providers import KINDS
 
 DEFAULT_CONTEXT_TOKENS: Final = 1_000_000
 """What a model is taken to read at most where nobody knows."""
@@ -39,7 +40,6 @@ ALL_MODELS: Final = "all-models"
 """The chain of a use case that names none: every model with a name of its own that does not only embed, in the file's
 order."""
 
-_BASE_URLS: Final = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}
 _PIPELINES: Final = {"auto": ("auto", "direct", "rag", "agent"), "direct": ("direct",)}
 _DEMO_PROVIDER: Final = ProviderSection(kind="demo")
 _DEMO_MODEL: Final = ModelSection(deployments=[DeploymentSection(provider="demo", id="demo", region="local")])
@@ -48,7 +48,7 @@ _DEMO_MODEL: Final = ModelSection(deployments=[DeploymentSection(provider="demo"
 class Secrets(msgspec.Struct, frozen=True):
     """Credentials by provider; what is printed of them is only whose they are."""
 
-    of_provider: Mapping[str, str]
+    of_provider: Mapping[str, Credentials]
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(self.of_provider)})"
@@ -104,13 +104,20 @@ def compile_settings(document: Document, origin: Callable[[str], str]) -> Settin
 
 
 def _provider(name: str, section: ProviderSection, secrets: Secrets) -> Provider:
+    credentials = secrets.of_provider.get(name, Credentials())
+    region = section.region or ""
     return Provider(
         name=name,
         kind=section.kind,
-        base_url=section.base_url or _BASE_URLS.get(section.kind, ""),
-        secret=secrets.of_provider.get(name, ""),
+        base_url=section.base_url or KINDS[section.kind].base_url.replace("{region}", region),
+        secret=credentials.secret,
         breaker_failures=section.breaker.failures,
         breaker_open_ms=section.breaker.open,
+        next_secret=credentials.next_secret,
+        bearer=section.token is not None,
+        headers=credentials.headers,
+        region=region,
+        api_version=section.api_version or "",
     )
 
 

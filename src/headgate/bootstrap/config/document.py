@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from pydantic import Field
 
+from headgate.bootstrap.config.providers import Providers
 from headgate.bootstrap.config.server import JournalSection, ServerSection, StoreSection, TelemetrySection
-from headgate.bootstrap.config.serving import Chains, Models, PricesSection, Providers, UseCases
+from headgate.bootstrap.config.serving import Chains, Models, PricesSection, UseCases
 from headgate.bootstrap.config.tenancy import BudgetsSection, DefaultsSection, TeamsSection
 from headgate.bootstrap.config.values import Section, ShapeVersion
 

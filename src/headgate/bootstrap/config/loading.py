@@ -79,8 +79,7 @@ def parse(raw: bytes, name: str, environment: Mapping[str, str]) -> Configuratio
 def _configuration(tree: Tree, document: Document, name: str, environment: Mapping[str, str]) -> Configuration:
     text = json.dumps(tree.data, ensure_ascii=False, separators=(",", ":"))
     digest = hashlib.sha256(text.encode()).hexdigest()
-    keys = {provider: section.key for provider, section in document.providers.items()}
-    secrets = Secrets({provider: key.resolve(environment) for provider, key in keys.items() if key is not None})
+    secrets = Secrets({provider: section.resolve(environment) for provider, section in document.providers.items()})
     database = document.store.database
     return Configuration(
         origin=name,

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from headgate.bootstrap.config.mistakes import did_you_mean
+from headgate.bootstrap.config.providers import referred, secret_places
 from headgate.bootstrap.config.tree import Path, Tree
 from headgate.bootstrap.config.values import identifier
 from headgate.catalog.catalog import best_match
 from headgate.catalog.prices import known_model
 from headgate.domain.call import WireFormat
 from headgate.pool.providers import KINDS
-from headgate.storage.secrets import SecretUnavailable, reference
+from headgate.storage.secrets import SecretUnavailable
 
 RESERVED: Final = "auto"
 """Asks for the use case's chain, so that no model and no use case can be named so."""
@@ -135,7 +136,8 @@ def _knows_price(tree: Tree, deployment: Mapping[str, Any], model_id: str) -> bo
     provider = dict(_section(tree.data, "providers")).get(str(deployment.get("provider")))
     if not isinstance(provider, dict) or str(provider.get("kind")) not in KINDS:
         return True  # said already
-    return known_model(provider["kind"], str(provider.get("base_url") or ""), model_id).price is not None
+    kind = KINDS[provider["kind"]]
+    return known_model(kind.name, str(provider.get("base_url") or kind.base_url), model_id).price is not None
 
 
 def _check_tried(tree: Tree, path: Path, asked: str) -> None:
@@ -165,15 +167,16 @@ def _check_secrets(tree: Tree, environment: Mapping[str, str]) -> None:
         places.append((("store", "database"), store.get("database")))
     for name, provider in _section(tree.data, "providers"):
         if isinstance(provider, dict):
-            places.append((("providers", name, "key"), provider.get("key")))
+            places += [(("providers", name, *path), text) for path, text in secret_places(provider)]
     for path, text in places:
         if not isinstance(text, str):
             continue
         try:
-            found = reference(text)
+            found = referred(text)
         except SecretUnavailable:
             continue  # a mistake of shape
         try:
-            found.resolve(environment)
+            if found is not None:
+                found.resolve(environment)
         except SecretUnavailable as error:
             tree.mistake(path, str(error))

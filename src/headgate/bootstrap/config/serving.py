@@ -1,57 +1,19 @@
-"""The part of the configuration that says what answers: providers, models, chains, use cases, prices."""
+"""The part of the configuration that says what answers: models, chains, use cases, prices."""
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from headgate.bootstrap.config.values import (
-    BaseUrl,
     Count,
     Duration,
     Identifier,
     ModelName,
     PicoPrice,
-    Secret,
     Section,
     one_of,
 )
 from headgate.domain.policy import Spread
-from headgate.pool.providers import KINDS
-
-NEEDS_KEY: Final = ("openai", "anthropic")
-NEEDS_BASE_URL: Final = ("openai-like",)
-
-
-class BreakerSection(Section):
-    """When calls to a failing provider stop, and for how long."""
-
-    failures: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=5, description="Consecutive failures that open the breaker."
-    )
-    open: Duration = Field(
-        default="30s",
-        validate_default=True,
-        description="How long the breaker stays open before one probe, such as 30s.",
-    )
-
-
-class ProviderSection(Section):
-    """Where deployments live."""
-
-    kind: Annotated[str, *one_of(tuple(KINDS))] = Field(description="How the provider is spoken to.")
-    key: Secret | None = Field(default=None, description="The credential, by reference: ${env:NAME} or ${file:/path}.")
-    base_url: BaseUrl | None = Field(default=None, description="The address in front of the API's paths.")
-    breaker: BreakerSection = Field(
-        default_factory=BreakerSection, description="When calls to the provider are stopped."
-    )
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.kind in NEEDS_KEY and self.key is None:
-            raise ValueError(f"a provider of kind {self.kind} needs a key, such as key: ${{env:NAME}}")
-        if self.kind in NEEDS_BASE_URL and self.base_url is None:
-            raise ValueError(f"a provider of kind {self.kind} needs a base_url, such as http://host:8000/v1")
-        return self
 
 
 class PriceSection(Section):
@@ -153,7 +115,6 @@ class PricesSection(Section):
     )
 
 
-Providers = dict[Identifier, ProviderSection]
 Models = dict[ModelName, ModelSection]
 Chains = dict[Identifier, ChainSection]
 UseCases = dict[Identifier, UseCaseSection]

@@ -17,9 +17,23 @@ MAX_DEPTH: Final = 32
 Path = tuple[str | int, ...]
 
 SECRET_KEYS: Final = frozenset(
-    {"key", "api_key", "apikey", "database", "redis", "password", "secret", "token", "authorization", "credential"}
+    {
+        "key",
+        "next_key",
+        "api_key",
+        "apikey",
+        "database",
+        "redis",
+        "password",
+        "secret",
+        "token",
+        "authorization",
+        "credential",
+    }
 )
 """Keys whose literal values are masked wherever a source line is shown."""
+_HEADERS: Final = ("headers",)
+"""The section whose every value is masked: any of them may be somebody's token."""
 _LOOKS_SECRET: Final = re.compile(
     r"\b(?:sk-[A-Za-z0-9_-]{16,}|hg_[A-Za-z0-9_]{16,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,})"
 )
@@ -150,7 +164,7 @@ class _Reading:
                 self._tree.mistakes.append(Mistake(span.line, span.column, "a key is a single word or text"))
                 continue
             name = self._seen(key_node.value, (*path, key_node.value))
-            if _names_secret(name) and isinstance(value_node, yaml.ScalarNode):
+            if isinstance(value_node, yaml.ScalarNode) and (_names_secret(name) or path[-1:] == _HEADERS):
                 self._hide(value_node)
             if name in read:
                 first = self._tree.keys[(*path, name)].line

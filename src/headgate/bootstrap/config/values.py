@@ -19,6 +19,8 @@ MAX_USD: Final = 1_000_000_000
 MAX_USD_PER_MILLION: Final = 100_000
 MAX_COUNT: Final = 1_000_000_000
 MAX_DURATION_MS: Final = 86_400_000
+MAX_LISTED: Final = 8
+"""Choices that a sentence lists where it knows which one was probably meant."""
 LIFTED: Final = "none"
 """Written for a budget or limit that shall not be."""
 IDENTIFIER: Final = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -166,7 +168,8 @@ def one_of(names: Collection[str], later: Collection[str] = ()) -> Any:
             raise ValueError(f"'{value}' is not part of this version yet; choose {' or '.join(names)}")
         if value not in names:
             meant = did_you_mean(str(value), names)
-            raise ValueError(f"'{value}' is not one of {', '.join(names)}{meant}")
+            known = f"the {len(names)} known here" if meant and len(names) > MAX_LISTED else ", ".join(names)
+            raise ValueError(f"'{value}' is not one of {known}{meant}")
         return str(value)
 
     return PlainValidator(read), WithJsonSchema({"type": "string", "enum": sorted(names)})

@@ -9,5 +9,10 @@ OPENAI: Final = ProviderKind(
     name="openai",
     paths={WireFormat.OPENAI_CHAT: "/chat/completions", WireFormat.OPENAI_EMBEDDINGS: "/embeddings"},
     credential=bearer,
+    title="OpenAI",
+    base_url="https://api.openai.com/v1",
+    needs_key=True,
+    key_variable="OPENAI_API_KEY",
     output_limit_field="max_completion_tokens",
+    useful_headers=("OpenAI-Organization", "OpenAI-Project"),
 )
