@@ -164,7 +164,7 @@ def _read(body: bytes) -> tuple[str, frozenset[str]]:
         return body.decode("utf-8", "replace").strip(), frozenset()
     if isinstance(decoded, list) and len(decoded) == 1:  # Gemini, where a stream of another kind was asked for
         decoded = decoded[0]
-    error = decoded.get("error", decoded) if isinstance(decoded, dict) else decoded
+    error = (decoded.get("error") or decoded) if isinstance(decoded, dict) else decoded
     if not isinstance(error, dict):
         return error if isinstance(error, str) else str(error), frozenset()
     inner = error.get("innererror")

@@ -17,6 +17,7 @@ from headgate.bootstrap.config.tree import MAX_NODES, read_tree
 from headgate.domain.money import Budget, Price
 from headgate.domain.policy import ScopeDefaults, TeamSettings
 from headgate.domain.principal import Limits
+from headgate.pool.providers.aws_signature import access_key
 
 SECRET = "a-resolved-secret"
 FULL = """
@@ -103,6 +104,53 @@ def test_providers_have_their_address_breaker_and_secret() -> None:
     assert (providers["anthropic"].breaker_failures, providers["anthropic"].breaker_open_ms) == (3, 10_000)
     assert providers["openai"].secret == SECRET
     assert (providers["onprem"].base_url, providers["onprem"].secret) == ("http://127.0.0.1:8000/v1", "")
+
+
+PROVIDERS = """
+version: 1
+providers:
+  groq: {kind: groq, key: "${env:KEY}", next_key: "${env:NEXT}"}
+  far: {kind: groq, key: "${env:KEY}", base_url: "https://proxy.example.org/openai/v1/"}
+  near: {kind: ollama}
+  azure: {kind: azure-openai, base_url: "https://r.openai.azure.com", token: "${env:KEY}", api_version: "2024-10-21"}
+  aws: {kind: bedrock, region: eu-central-1, key: "${env:KEY}"}
+  signed:
+    kind: bedrock
+    region: us-gov-west-1
+    access_key: {id: "${env:KEY}", secret: "${env:NEXT}"}
+    next_access_key: {id: "${env:KEY}", secret: "${env:NEXT}", token: "${env:TOKEN}"}
+  gemini: {kind: gemini, key: "${env:KEY}"}
+  portkey: {kind: portkey, key: "${env:KEY}", headers: {X-Portkey-Config: pc-1, Authorization: "Bearer ${env:NEXT}"}}
+models:
+  llama: {deployments: [{provider: groq, id: llama-3.3-70b-versatile, region: us}]}
+  gemini: {deployments: [{provider: gemini, id: gemini-2.5-flash, region: us}]}
+  claude: {deployments: [{provider: aws, id: "anthropic.claude-3-haiku-20240307-v1:0", region: eu}]}
+"""
+
+
+def test_each_kind_of_provider_gets_its_address_and_its_credentials() -> None:
+    loaded = parse(PROVIDERS.encode(), "headgate.yaml", {"KEY": SECRET, "NEXT": "next-secret", "TOKEN": "t"})
+    providers = loaded.policy.providers
+    assert {name: provider.base_url for name, provider in providers.items()} == {
+        "groq": "https://api.groq.com/openai/v1",
+        "far": "https://proxy.example.org/openai/v1",
+        "near": "http://127.0.0.1:11434/v1",
+        "azure": "https://r.openai.azure.com",
+        "aws": "https://bedrock-runtime.eu-central-1.amazonaws.com",
+        "signed": "https://bedrock-runtime.us-gov-west-1.amazonaws.com",
+        "gemini": "https://generativelanguage.googleapis.com",
+        "portkey": "https://api.portkey.ai/v1",
+    }
+    assert (providers["groq"].secret, providers["groq"].next_secret) == (SECRET, "next-secret")
+    assert (providers["near"].secret, providers["near"].next_secret) == ("", "")
+    assert (providers["azure"].bearer, providers["azure"].api_version) == (True, "2024-10-21")
+    assert not providers["groq"].bearer
+    assert providers["signed"].secret == access_key(SECRET, "next-secret")
+    assert providers["signed"].next_secret == access_key(SECRET, "next-secret", "t")
+    assert providers["portkey"].headers == (("x-portkey-config", "pc-1"), ("authorization", "Bearer next-secret"))
+    shown = (loaded.text, repr(loaded), repr(loaded.policy), repr(loaded.document), str(providers))
+    assert not [text for text in shown if SECRET in text or "next-secret" in text]
+    assert all(model.deployments[0].price for model in loaded.policy.models.values()), "public prices know them"
 
 
 def test_a_team_takes_what_it_leaves_out_from_the_defaults_and_none_lifts_them() -> None:

@@ -9,12 +9,12 @@ from headgate.bootstrap.config.loading import parse
 from headgate.bootstrap.config.mistakes import ConfigurationRefused
 
 GOLDEN = Path(__file__).with_name("golden")
-SECRETS = ("hunter2", "hunter3", "plain-words", "another-plain", "plain-secret", "sk-abc", "several lines")
+SECRETS = ("hunter2", "hunter3", "hunter4", "plain-words", "another-plain", "plain-secret", "sk-abc", "several lines")
 
 
 def told(name: str) -> str:
     with pytest.raises(ConfigurationRefused) as refused:
-        parse((GOLDEN / name).read_bytes(), name, {})
+        parse((GOLDEN / name).read_bytes(), name, {"HEADGATE_TEST_KEY": "hunter4"})
     return refused.value.render() + "\n" + refused.value.summary() + "\n"
 
 
