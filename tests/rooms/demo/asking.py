@@ -9,10 +9,12 @@ from headgate.pool.providers.demo.transport import DemoTransport
 from headgate.pool.transport import Upstream
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.openai_chat import OPENAI_CHAT
+from headgate.wire.openai_responses import OPENAI_RESPONSES
 
 OPENAI = "/v1/chat/completions"
 ANTHROPIC = "/v1/messages"
-CODECS = {OPENAI: OPENAI_CHAT, ANTHROPIC: ANTHROPIC_MESSAGES}
+RESPONSES = "/v1/responses"
+CODECS = {OPENAI: OPENAI_CHAT, ANTHROPIC: ANTHROPIC_MESSAGES, RESPONSES: OPENAI_RESPONSES}
 
 
 def body_of(said: Any, fields: dict[str, Any]) -> dict[str, Any]:

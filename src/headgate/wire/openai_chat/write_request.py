@@ -52,7 +52,10 @@ def write_request(prompt: Prompt, edits: Edits) -> tuple[bytes, tuple[str, ...]]
         )
     )
     if prompt.tool_choice is not None:
-        body.update(_tool_choice(prompt.tool_choice))
+        if prompt.tools:
+            body.update(_tool_choice(prompt.tool_choice))
+        else:  # OpenAI refuses a choice where there are no tools
+            dropped.add("tool_choice", prompt.tool_choice.mode in ("any", "tool"))
     return msgspec.json.encode(body), dropped.names()
 
 
