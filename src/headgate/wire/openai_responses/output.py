@@ -55,6 +55,11 @@ class Item:
         return None
 
     @property
+    def just_begun(self) -> bool:
+        """Whether one piece came so far."""
+        return len(self._texts) == 1
+
+    @property
     def arguments_end(self) -> bool:
         """Whether a call's arguments are whole."""
         try:

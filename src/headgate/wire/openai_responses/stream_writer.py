@@ -101,7 +101,7 @@ class ResponsesStreamWriter:
         if item.kind == MESSAGE:
             return self._of(item, "output_text.delta", {"content_index": 0, "delta": text, "logprobs": []})
         written = b""
-        if text == item.text:  # the first of it
+        if item.just_begun:
             part = {"type": "summary_text", "text": ""}
             written = self._of(item, "reasoning_summary_part.added", {"summary_index": 0, "part": part})
         return written + self._of(item, "reasoning_summary_text.delta", {"summary_index": 0, "delta": text})
