@@ -9,21 +9,25 @@ from headgate.pool.providers.demo.transport import DemoTransport
 from headgate.pool.transport import Upstream
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.openai_chat import OPENAI_CHAT
+from headgate.wire.openai_responses import OPENAI_RESPONSES
 
 OPENAI = "/v1/chat/completions"
 ANTHROPIC = "/v1/messages"
-CODECS = {OPENAI: OPENAI_CHAT, ANTHROPIC: ANTHROPIC_MESSAGES}
+RESPONSES = "/v1/responses"
+CODECS = {OPENAI: OPENAI_CHAT, ANTHROPIC: ANTHROPIC_MESSAGES, RESPONSES: OPENAI_RESPONSES}
 
 
-def body_of(said: Any, fields: dict[str, Any]) -> dict[str, Any]:
+def body_of(said: Any, fields: dict[str, Any], path: str = OPENAI) -> dict[str, Any]:
     """A request's body: one message of the user's, or a conversation."""
     messages = said if isinstance(said, list) and "role" in said[0] else [{"role": "user", "content": said}]
+    if path == RESPONSES:
+        return {"model": "demo", "max_output_tokens": 1000, "input": messages, **fields}
     return {"model": "demo", "max_tokens": 1000, "messages": messages, **fields}
 
 
 async def ask(transport: DemoTransport, said: Any, path: str = OPENAI, **fields: Any) -> tuple[int, bytes]:
     """Status and body of the reply to `said`."""
-    raw = msgspec.json.encode(body_of(said, fields))
+    raw = msgspec.json.encode(body_of(said, fields, path))
     headers = (("authorization", "Bearer k"), ("x-headgate-attempt", "r-1"))
     async with transport.send(Upstream("POST", path, headers, raw, 10_000)) as reply:
         return reply.status, await reply.body()

@@ -6,11 +6,12 @@ import struct
 from typing import Any
 
 import pytest
-from tests.rooms.demo.asking import ANTHROPIC, OPENAI, answer, ask, calls_of, stop_of, text_of, usage_of
+from tests.rooms.demo.asking import ANTHROPIC, OPENAI, RESPONSES, answer, ask, calls_of, stop_of, text_of, usage_of
 
 from headgate.pool.providers.demo.transport import DemoTransport
 
 PATHS = pytest.mark.parametrize("path", [OPENAI, ANTHROPIC])
+ALL_PATHS = pytest.mark.parametrize("path", [OPENAI, ANTHROPIC, RESPONSES])
 STREAMED = pytest.mark.parametrize("stream", [False, True])
 SCHEMA = {
     "type": "object",
@@ -48,7 +49,7 @@ def image_part(path: str, media_type: str, data: bytes) -> dict[str, Any]:
     return {"type": "image", "source": {"type": "base64", "media_type": media_type, "data": encoded}}
 
 
-@PATHS
+@ALL_PATHS
 @STREAMED
 async def test_it_says_that_it_is_no_real_model_and_quotes_the_message(
     demo: DemoTransport, path: str, stream: bool
@@ -58,7 +59,7 @@ async def test_it_says_that_it_is_no_real_model_and_quotes_the_message(
     assert stop_of(events) == "stop"
 
 
-@PATHS
+@ALL_PATHS
 @pytest.mark.parametrize("said", ["hi", "!think a b\n!echo c d", '!tool f {"a": [1, 2]}\n!echo x', "Grüße 🌍 日本語"])
 async def test_whole_and_streamed_answers_hold_and_cost_the_same(demo: DemoTransport, path: str, said: str) -> None:
     whole = await answer(demo, said, path)

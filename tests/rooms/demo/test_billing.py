@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rooms.demo.asking import ANTHROPIC, OPENAI, answer, ask, body_of, get, usage_of
+from tests.rooms.demo.asking import ANTHROPIC, OPENAI, RESPONSES, answer, ask, body_of, get, usage_of
 
 from headgate.domain.prompt import Message, Prompt, TextPart
 from headgate.pool.providers.demo.billing import MAX_SUMS, Bill, Billing
@@ -16,7 +16,7 @@ from headgate.pool.providers.demo.transport import DemoTransport
 from headgate.pool.transport import TransportFailed, Upstream
 
 
-@pytest.mark.parametrize("path", [OPENAI, ANTHROPIC])
+@pytest.mark.parametrize("path", [OPENAI, ANTHROPIC, RESPONSES])
 @pytest.mark.parametrize("stream", [False, True])
 async def test_what_is_billed_is_what_the_caller_is_shown(path: str, stream: bool) -> None:
     demo = DemoTransport()

@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rooms.demo.asking import ANTHROPIC, OPENAI, answer, ask, calls_of, stop_of, text_of, usage_of
+from tests.rooms.demo.asking import ANTHROPIC, OPENAI, RESPONSES, answer, ask, calls_of, stop_of, text_of, usage_of
 
 from headgate.domain.refusal import Refusal
 from headgate.pool.providers.demo.directives import Called, Failing, read_directives
@@ -66,7 +66,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         read_directives(text)
 
 
-@pytest.mark.parametrize("path", [OPENAI, ANTHROPIC])
+@pytest.mark.parametrize("path", [OPENAI, ANTHROPIC, RESPONSES])
 async def test_several_directives_combine(demo: DemoTransport, path: str) -> None:
     said = '!think why not\n!echo one two\n!tool f {"x": 1}\n!tool g {}'
     events = await answer(demo, said, path)

@@ -9,10 +9,12 @@ from hypothesis import settings
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.codec import Codec, Head
 from headgate.wire.openai_chat import OPENAI_CHAT
+from headgate.wire.openai_responses import OPENAI_RESPONSES
 
 GOLDEN = Path(__file__).parent / "golden"
-CODECS: dict[str, Codec] = {"openai": OPENAI_CHAT, "anthropic": ANTHROPIC_MESSAGES}
-OTHER = {"openai": "anthropic", "anthropic": "openai"}
+CODECS: dict[str, Codec] = {"openai": OPENAI_CHAT, "anthropic": ANTHROPIC_MESSAGES, "responses": OPENAI_RESPONSES}
+CHATS = {name: CODECS[name] for name in ("openai", "anthropic")}
+"""The formats whose conversation is called `messages`."""
 HEAD = Head(request_id="0199-r1", model="smart", created_s=1_700_000_000)
 UNTIMED = settings(deadline=None)
 """Examples are not timed: on a busy machine a slow one is no fault, and would be shrunk for minutes."""
@@ -22,6 +24,16 @@ _WRITE = bool(os.environ.get("HEADGATE_WRITE_GOLDEN"))
 def names(folder: str, ending: str) -> list[str]:
     """The cases in `folder` that came from outside, such as `openai_text`."""
     return sorted(path.stem for path in (GOLDEN / folder).glob(f"*{ending}") if ".to_" not in path.name)
+
+
+def others(name: str) -> list[str]:
+    """The formats to which the case `name` crosses."""
+    return [other for other in CODECS if other != name.split("_")[0]]
+
+
+def crossings(folder: str, ending: str) -> list[tuple[str, str]]:
+    """Each case in `folder` with each format to which it crosses."""
+    return [(name, other) for name in names(folder, ending) for other in others(name)]
 
 
 def read(path: str) -> bytes:

@@ -8,7 +8,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import anthropic
+import msgspec
 import openai
+import pydantic
 import pytest
 from tests.rooms.wire.golden_files import HEAD
 
@@ -18,6 +20,7 @@ from headgate.domain.usage import Usage
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.codec import Codec
 from headgate.wire.openai_chat import OPENAI_CHAT
+from headgate.wire.openai_responses import OPENAI_RESPONSES
 
 ANSWER = [
     Event(EventKind.STARTED, id="upstream", name="model-1"),
@@ -124,6 +127,99 @@ def test_the_openai_client_reads_several_choices() -> None:
         choices = client.chat.completions.create(**ASKED, n=2).choices
     expected = [(0, "Bonjour 🌍", "stop"), (1, "Salut", "length")]
     assert [(choice.index, choice.message.content, choice.finish_reason) for choice in choices] == expected
+
+
+RESPONSES_ASKED: Any = {"model": "smart", "input": "hi"}
+
+
+def said_by(response: Any) -> tuple[str, str, list[tuple[str, str, str]]]:
+    """Thoughts, text and calls of a response."""
+    thoughts = [part.text for item in response.output if item.type == "reasoning" for part in item.summary]
+    calls = [(item.call_id, item.name, item.arguments) for item in response.output if item.type == "function_call"]
+    return "".join(thoughts), response.output_text, calls
+
+
+SAID = ("Look twice.", "Bonjour 🌍", [("call_1", "weather", '{"city":"Paris"}'), ("call_2", "now", "{}")])
+
+
+def test_the_openai_client_reads_a_whole_response() -> None:
+    asked = b'{"instructions":"Be kind.","temperature":0.25,"metadata":{"a":"b"},"tools":null,"input":"hi"}'
+    head = msgspec.structs.replace(HEAD, asked=asked)
+    with openai_client(200, OPENAI_RESPONSES.write_whole(head, ANSWER)) as client:
+        answer = client.responses.create(**RESPONSES_ASKED)
+    openai.types.responses.Response.model_validate(answer.model_dump(by_alias=True), strict=True)
+    assert said_by(answer) == SAID
+    assert (answer.id, answer.model, answer.status) == ("resp_0199-r1", "smart", "completed")
+    assert (answer.instructions, answer.temperature, answer.metadata) == ("Be kind.", 0.25, {"a": "b"})
+    assert (answer.tools, answer.tool_choice, answer.parallel_tool_calls) == ([], "auto", True)
+    assert (answer.usage.input_tokens, answer.usage.output_tokens, answer.usage.total_tokens) == (25, 12, 37)
+    assert answer.usage.output_tokens_details.reasoning_tokens == 3
+
+
+def test_the_openai_client_accumulates_a_streamed_response() -> None:
+    with (
+        openai_client(200, streamed(OPENAI_RESPONSES, ANSWER), "text/event-stream") as client,
+        client.responses.stream(**RESPONSES_ASKED) as stream,
+    ):
+        snapshots = [event.snapshot for event in stream if event.type == "response.output_text.delta"]
+        answer = stream.get_final_response()
+    assert snapshots == ["Bon", "Bonjour 🌍"]
+    assert said_by(answer) == SAID
+    assert answer.usage.total_tokens == 37
+
+
+def test_every_event_of_a_response_is_of_the_documented_type_and_numbered() -> None:
+    cited = {"type": "url_citation", "url_citation": {"url": "https://example.com", "title": "E"}}
+    citation = Event(EventKind.CITATION, 0, json.dumps(cited))
+    events = [*ANSWER[:5], citation, *ANSWER[5:]]
+    documented = pydantic.TypeAdapter(openai.types.responses.ResponseStreamEvent)
+    with openai_client(200, streamed(OPENAI_RESPONSES, events), "text/event-stream") as client:
+        read = list(client.responses.create(**RESPONSES_ASKED, stream=True))
+    for event in read:
+        documented.validate_python(event.model_dump(by_alias=True), strict=True)
+    assert [event.sequence_number for event in read] == list(range(len(read)))
+    assert "response.output_text.annotation.added" in {event.type for event in read}
+
+
+def test_calls_that_stream_side_by_side_stay_apart() -> None:
+    events = [
+        Event(EventKind.TOOL_START, 1, id="a", name="f"),
+        Event(EventKind.TOOL_ARGUMENTS, 1, '{"x":'),
+        Event(EventKind.TOOL_START, 2, id="b", name="g"),
+        Event(EventKind.TOOL_ARGUMENTS, 1, "1}"),
+        Event(EventKind.TOOL_ARGUMENTS, 2, "{}"),
+        Event(EventKind.FINISHED, stop=StopReason.TOOL_CALLS),
+    ]
+    with (
+        openai_client(200, streamed(OPENAI_RESPONSES, events), "text/event-stream") as client,
+        client.responses.stream(**RESPONSES_ASKED) as stream,
+    ):
+        done = [event.item.arguments for event in stream if event.type == "response.output_item.done"]
+        answer = stream.get_final_response()
+    assert done == ['{"x":1}', "{}"]
+    assert said_by(answer)[2] == [("a", "f", '{"x":1}'), ("b", "g", "{}")]
+
+
+@pytest.mark.parametrize(
+    ("stop", "reason"), [(StopReason.LENGTH, "max_output_tokens"), (StopReason.CONTENT_FILTER, "content_filter")]
+)
+def test_the_openai_client_sees_why_a_response_is_not_whole(stop: StopReason, reason: str) -> None:
+    events = [Event(EventKind.TEXT, text="Bon"), Event(EventKind.FINISHED, stop=stop)]
+    with openai_client(200, streamed(OPENAI_RESPONSES, events), "text/event-stream") as client:
+        last = list(client.responses.create(**RESPONSES_ASKED, stream=True))[-1]
+    assert (last.type, last.response.status, last.response.incomplete_details.reason) == (
+        "response.incomplete",
+        "incomplete",
+        reason,
+    )
+    assert last.response.output[0].status == "incomplete"
+
+
+def test_the_openai_client_reads_a_failure_of_a_streamed_response() -> None:
+    with openai_client(200, streamed(OPENAI_RESPONSES, FAILED), "text/event-stream") as client:
+        last = list(client.responses.create(**RESPONSES_ASKED, stream=True))[-1]
+    openai.types.responses.ResponseErrorEvent.model_validate(last.model_dump(), strict=True)
+    assert (last.type, last.code, last.message) == ("error", FAILED[-1].name, FAILED[-1].text)
 
 
 def test_the_anthropic_client_reads_a_whole_answer() -> None:

@@ -1,11 +1,13 @@
 """The canonical form survives being written and read: within each wire format, and across both."""
 
+from itertools import permutations
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rooms.wire.golden_files import UNTIMED
+from tests.rooms.wire.golden_files import CODECS, UNTIMED
 
 from headgate.domain.prompt import (
     DocumentPart,
@@ -23,6 +25,7 @@ from headgate.domain.refusal import Refusal
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.codec import Codec, Edits, Head
 from headgate.wire.openai_chat import OPENAI_CHAT
+from headgate.wire.openai_responses import OPENAI_RESPONSES
 
 EDITS = Edits("model-1")
 said = st.text(min_size=1, max_size=20)
@@ -90,6 +93,56 @@ def test_what_both_can_say_survives_both(prompt: Prompt) -> None:
     assert (lost, lost_too) == ((), ())
 
 
+def joined(prompt: Prompt) -> Prompt:
+    """`prompt` as a list of items says it: turns that follow one another are one, and a schema is strict or not."""
+    turns: list[Message] = []
+    for turn in prompt.messages:
+        if turns and turns[-1].role == turn.role:
+            turns[-1] = Message(turn.role, turns[-1].parts + turn.parts)
+        else:
+            turns.append(turn)
+    tools = tuple(msgspec.structs.replace(tool, strict=tool.strict is True) for tool in prompt.tools)
+    return msgspec.structs.replace(prompt, messages=tuple(turns), tools=tools)
+
+
+def calls_last(prompt: Prompt) -> Prompt:
+    """`prompt` as chat completions order a turn: what the model said before what it called."""
+    turns = tuple(
+        Message(turn.role, tuple(sorted(turn.parts, key=lambda part: isinstance(part, ToolCallPart))))
+        for turn in prompt.messages
+    )
+    return msgspec.structs.replace(prompt, messages=turns)
+
+
+@UNTIMED
+@given(prompt=prompts(), schema=st.none() | objects, detail=st.sampled_from(["", "low"]))
+def test_what_responses_can_say_survives_responses(prompt: Prompt, schema: Any, detail: str) -> None:
+    shown = Message("user", (ImagePart(url="https://example.com/b.png", detail=detail),))
+    linked = Message("user", (DocumentPart(url="https://example.com/a.pdf"),))
+    thought = Message("assistant", (ReasoningPart("hm", "openai:Z0FB"), TextPart("so")))
+    prompt = msgspec.structs.replace(
+        prompt,
+        messages=(*prompt.messages, shown, linked, thought),
+        stop=(),
+        json_schema=schema,
+        json_schema_name="answer" if schema else "",
+        json_schema_strict=True if schema else None,
+    )
+    once, lost = through(OPENAI_RESPONSES, prompt)
+    assert joined(once) == joined(prompt)
+    assert lost == ()
+
+
+@pytest.mark.parametrize(("first", "second"), list(permutations(CODECS, 2)))
+@UNTIMED
+@given(prompt=prompts())
+def test_functions_their_calls_and_results_survive_every_pair(first: str, second: str, prompt: Prompt) -> None:
+    once, lost = through(CODECS[first], prompt)
+    twice, lost_too = through(CODECS[second], once)
+    assert calls_last(joined(twice)) == calls_last(joined(msgspec.structs.replace(prompt, stop=twice.stop)))
+    assert {*lost, *lost_too} <= {"stop"}
+
+
 @UNTIMED
 @given(
     prompt=prompts(),
@@ -143,17 +196,26 @@ def test_our_output_limit_stands_under_the_providers_own_name() -> None:
     }
 
 
+TYPES = (
+    "text image image_url document file tool_use tool_result thinking search_result x message function_call "
+    "function_call_output reasoning input_text input_image input_file response.output_item.added "
+    "response.output_item.done response.output_text.delta response.created response.completed response.failed error"
+)
+ASKED = (
+    "system tools tool_choice response_format output_config thinking stop temperature instructions text reasoning "
+    "include truncation"
+)
 FIELDS = {
     "role": st.sampled_from(["user", "assistant", "system", "tool", "function"]),
-    "type": st.sampled_from(
-        ["text", "image", "image_url", "document", "file", "tool_use", "tool_result", "thinking", "search_result", "x"]
-    ),
+    "type": st.sampled_from(TYPES.split()),
 }
 NAMES = (
     "content text refusal source data url media_type image_url file file_data filename id name input tool_use_id "
     "tool_call_id tool_calls function arguments parameters thinking signature is_error citations cache_control title "
-    "schema json_schema format effort budget_tokens index delta finish_reason message usage error"
+    "schema json_schema format effort budget_tokens index delta finish_reason message usage error "
+    "call_id output summary encrypted_content file_url output_index item response part annotation status"
 )
+ITEMS = ("role", "content", "call_id", "name", "arguments", "output", "summary", "encrypted_content")
 awkward = st.recursive(
     json_values | st.sampled_from(["data:text/plain;base64,!!", "data:,x", "data:;base64,aGk="]),
     lambda inner: (
@@ -167,9 +229,7 @@ awkward = st.recursive(
 @UNTIMED
 @given(
     fields=st.dictionaries(
-        st.sampled_from(
-            ["system", "tools", "tool_choice", "response_format", "output_config", "thinking", "stop", "temperature"]
-        ),
+        st.sampled_from(ASKED.split()),
         awkward,
         max_size=2,
     ),
@@ -177,26 +237,30 @@ awkward = st.recursive(
         st.fixed_dictionaries({"role": FIELDS["role"]}, optional=dict.fromkeys(("content", "tool_calls"), awkward)),
         max_size=2,
     ),
+    items=st.lists(st.fixed_dictionaries({"type": FIELDS["type"]}, optional=dict.fromkeys(ITEMS, awkward)), max_size=2),
 )
-def test_whatever_is_asked_is_read_or_refused(fields: dict[str, Any], messages: list[Any]) -> None:
-    raw = msgspec.json.encode({**fields, "messages": messages})
+def test_whatever_is_asked_is_read_or_refused(fields: dict[str, Any], messages: list[Any], items: list[Any]) -> None:
+    raw = msgspec.json.encode({**fields, "messages": messages, "input": [*messages, *items]})
     codes = set()
-    for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES):
+    for codec in CODECS.values():
         try:
             codec.read_request(raw, {})
             prompt = codec.read_prompt(raw)
-            for other in (OPENAI_CHAT, ANTHROPIC_MESSAGES):
+            for other in CODECS.values():
                 msgspec.json.decode(other.write_request(prompt, EDITS)[0])
         except Refusal as refusal:
             codes.add(refusal.code)
-    assert codes <= {"invalid_request"}
+    assert codes <= {"invalid_request", "invalid_parameter"}
 
 
 @UNTIMED
-@given(chunk=st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES.split(), awkward)), kind=st.text(max_size=3))
+@given(
+    chunk=st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES.split(), awkward)),
+    kind=st.text(max_size=3) | FIELDS["type"],
+)
 def test_whatever_a_provider_streams_is_kept_to_the_byte(chunk: dict[str, Any], kind: str) -> None:
     frame = b"data: " + msgspec.json.encode({"type": kind, **chunk}) + b"\n\n"
-    for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES):
+    for codec in CODECS.values():
         events = codec.stream_reader(hide_usage=False).feed(frame)
         assert b"".join(event.raw for event in events) == frame
         writer = codec.stream_writer(Head("r1", "m", 1))

@@ -8,14 +8,14 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.rooms.wire.golden_files import CODECS, UNTIMED
+from tests.rooms.wire.golden_files import CHATS, UNTIMED
 
 from headgate.domain.refusal import Refusal
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.codec import Codec, Edits
 from headgate.wire.openai_chat import OPENAI_CHAT
 
-BOTH = pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+BOTH = pytest.mark.parametrize("codec", CHATS.values(), ids=CHATS)
 HELLO = [{"role": "user", "content": "hello"}]
 PDF = base64.b64encode(b"%PDF" + bytes(9_000)).decode()
 
@@ -183,7 +183,7 @@ def test_text_bytes_bound_the_text(texts: list[str], ascii_only: bool) -> None:
     except UnicodeEncodeError:
         return
     total = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
-    for codec in CODECS.values():
+    for codec in CHATS.values():
         assert codec.read_request(raw, {}).text_bytes >= total
 
 
@@ -197,7 +197,7 @@ def test_a_splice_keeps_order_and_every_other_values_bytes(fields: dict[str, Any
     fields = {name: value for name, value in fields.items() if name not in ("n", "stream_options", "tools")}
     asked = {**fields, "messages": HELLO, "model": "smart", "last": 1.50}
     raw = json.dumps(asked, indent=1 if spaced else None).encode()
-    for codec in CODECS.values():
+    for codec in CHATS.values():
         sent = codec.splice(codec.read_request(raw, {}), Edits("gpt-5", output_limit=50, stream=True))
         before = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         after = msgspec.json.decode(sent, type=dict[str, msgspec.Raw])

@@ -40,7 +40,7 @@ _TOOLS: Final = msgspec.json.Decoder(list[_Tool])
 _OWN: Final = ("web_search_", "web_fetch_", "code_execution_")
 """How the types of tools begin that Anthropic runs itself (Anthropic API reference, server tools)."""
 _OWN_TOOLS: Final = re.compile(rb'"(?:%s)' % "|".join(_OWN).encode())
-_FOREIGN: Final = re.compile(rb'"signature"\s*:\s*"(?:"|gemini:)')
+_FOREIGN: Final = re.compile(rb'"signature"\s*:\s*"(?:"|gemini:|openai:)')
 _TURNS: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _BLOCKS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _THOUGHT: Final = msgspec.json.Decoder(_Thought)
