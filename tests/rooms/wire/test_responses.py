@@ -200,6 +200,26 @@ def test_a_thought_of_openais_comes_back_to_openai_alone() -> None:
     assert b"thinking" not in spliced
 
 
+def test_texts_that_stand_together_are_one_message_and_thoughts_stay_apart() -> None:
+    """Citations count their place in all of the text; each thought has a signature of its own."""
+    cited = {"type": "url_citation", "url_citation": {"url": "https://e", "start_index": 4, "end_index": 8}}
+    events = [
+        Event(EventKind.REASONING, 0, "One.", "c2ln"),
+        Event(EventKind.REASONING, 1, "Two.", "c2lo"),
+        Event(EventKind.TEXT, 2, "So: "),
+        Event(EventKind.TEXT, 3, "this"),
+        Event(EventKind.CITATION, 3, json.dumps(cited)),
+        Event(EventKind.TOOL_START, 4, id="c", name="f"),
+        Event(EventKind.TEXT, 5, "Then."),
+    ]
+    output = json.loads(OPENAI_RESPONSES.write_whole(HEAD, events))["output"]
+    assert [item["type"] for item in output] == ["reasoning", "reasoning", "message", "function_call", "message"]
+    assert [item["encrypted_content"] for item in output[:2]] == ["anthropic:c2ln", "anthropic:c2lo"]
+    part = output[2]["content"][0]
+    start, end = part["annotations"][0]["start_index"], part["annotations"][0]["end_index"]
+    assert (part["text"], part["text"][start:end]) == ("So: this", "this")
+
+
 def test_a_server_that_sends_items_whole_is_read_as_one_that_streams_them() -> None:
     stream = read("answers/responses_tools.sse")
     whole = b"\n\n".join(frame for frame in stream.split(b"\n\n") if b".delta" not in frame)

@@ -96,7 +96,7 @@ class Output:
         self.items: list[Item] = []
         self._request_id = head.request_id
         self._key: tuple[str, int] | None = None
-        """The kind and the event index of the message or thought that is open."""
+        """The message or thought that is open: its kind, and the event index of a thought."""
         self._calls: dict[int, Item] = {}
 
     def place(self, event: Event) -> Item | None:
@@ -112,8 +112,10 @@ class Output:
                 self._calls[index] = self._begin(kind, event)
                 self._key = None
             return self._calls.get(index)
-        # Text behind another item is an item of its own; what says nothing begins none.
-        if self._key == (kind, index):
+        # Text behind another item is an item of its own, and what says nothing begins none. Texts that stand together
+        # are one, in which citations count their place; thoughts are not, for each has a signature.
+        key = (kind, index if kind == REASONING else 0)
+        if self._key == key:
             return self.items[-1]
         if event.kind is EventKind.CITATION:
             says = flat_citation(event.text) is not None
@@ -121,7 +123,7 @@ class Output:
             says = bool(event.text or (event.kind is EventKind.REASONING and event.id))
         if not says:
             return None
-        self._key = (kind, index)
+        self._key = key
         return self._begin(kind, event)
 
     def _begin(self, kind: str, event: Event) -> Item:
