@@ -70,7 +70,7 @@ async def test_an_end_that_only_the_socket_knows_of_is_seen() -> None:
     async with opened(HttpTransport()) as transport:
         for _ in range(3):
             asking_task = asyncio.ensure_future(ask(transport, asking(url)))
-            wire, _ = await loop.sock_accept(listener)
+            wire, _ = await asyncio.wait_for(loop.sock_accept(listener), PATIENCE_S)
             await loop.sock_recv(wire, 65_536)
             await loop.sock_sendall(wire, OK)
             assert await asking_task == b"hi"
@@ -189,7 +189,7 @@ async def test_a_stream_left_at_its_last_event_keeps_its_connection() -> None:
         assert server.accepted == 1
 
 
-@pytest.mark.parametrize("after", [b"", b"2\r\nhi\r\n", b"2", b"\r\n"])
+@pytest.mark.parametrize("after", [b"", b"2\r\nhi\r\n", b"2", b"\r\n", b"2\r\nhi\r\n0\r\n\r\n"])
 async def test_a_stream_left_in_its_middle_is_closed(after: bytes) -> None:
     go_on = asyncio.Event()
 

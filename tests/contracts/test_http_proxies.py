@@ -13,7 +13,7 @@ from tests.contracts.test_http_tls import server_side
 
 from headgate.pool.http.target import target
 from headgate.pool.http.transport import HttpTransport
-from headgate.pool.transport import ConnectFailed
+from headgate.pool.transport import ConnectFailed, TransportTimedOut
 
 ORIGIN = "api.example.org"
 """No such host: only a proxy reaches it."""
@@ -122,6 +122,29 @@ async def test_a_proxy_that_hangs_is_left_in_time(monkeypatch: pytest.MonkeyPatc
             with pytest.raises(ConnectFailed, match=f"no connection to {ORIGIN} in time"):
                 await ask(transport, asking(f"https://{ORIGIN}/v1", timeout_ms=100))
         await proxy.until_finished(1)
+
+
+async def test_the_time_allowed_begins_with_the_connection(
+    authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tunnel that takes four fifths of it leaves one fifth for the answer."""
+
+    async def mute(line: Line) -> None:
+        await line.ended()
+
+    async def slow(line: Line) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), 0.4)
+        await connecting_to(server.port, [])(line)
+
+    loop = asyncio.get_running_loop()
+    async with scripted(mute, server_side(authority, ORIGIN)) as server, scripted(slow) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        async with opened(HttpTransport()) as transport:
+            began_s = loop.time()
+            with pytest.raises(TransportTimedOut, match="no whole answer in time"):
+                await ask(transport, asking(f"https://{ORIGIN}/v1", timeout_ms=500))
+            assert loop.time() - began_s < 0.85
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\n\r\n"])

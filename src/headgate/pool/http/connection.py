@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
             raise ConnectFailed("the connection closed before the request was sent")
         self._clear()
         self._busy = True
-        self._deadline = self._loop.call_later(timeout_s, self._expire, timeout_s)
+        self._deadline = self._loop.call_later(timeout_s, self._expire)
         self._transport.writelines(wire)
 
     async def head(self) -> None:
@@ -129,8 +129,8 @@ class Connection(asyncio.Protocol):
         self.close()
         self._wake()
 
-    def _expire(self, after_s: float) -> None:
-        self._fail(TransportTimedOut(f"no whole answer within {after_s * 1000:.0f} ms"))
+    def _expire(self) -> None:
+        self._fail(TransportTimedOut("no whole answer in time"))
 
     # What the event loop calls.
 
