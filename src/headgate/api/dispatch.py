@@ -16,6 +16,7 @@ from headgate.api.native.cost_report import cost_report
 from headgate.api.native.generate import generate
 from headgate.api.openai.chat_completions import chat_completions
 from headgate.api.openai.embeddings import embeddings
+from headgate.api.openai.responses import responses
 from headgate.api.reference import reference
 from headgate.api.refusals import native_error
 from headgate.api.serving import internal_error
@@ -28,6 +29,7 @@ ROUTES: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     "/v1/generate": {"POST": generate},
     "/v1/cost-report/{team_id}": {"GET": cost_report},
     "/v1/chat/completions": {"POST": chat_completions},
+    "/v1/responses": {"POST": responses},
     "/v1/embeddings": {"POST": embeddings},
     "/v1/models": {"GET": models},
     "/v1/models/{id}": {"GET": model},

@@ -93,8 +93,8 @@ class CodecSurface:
         return self._codec.write_whole(_head(call, answer), events)
 
     def status(self, refusal: Refusal) -> int:
-        """The refusal's own; these surfaces know no 422 for a field out of range."""
-        return 400 if refusal.code == "invalid_parameter" else refusal.status
+        """The refusal's own; these surfaces know no 422 for a field out of range, unless a refusal says so itself."""
+        return 400 if refusal.code == "invalid_parameter" and not refusal.has_own_status else refusal.status
 
 
 def _head(call: Call, answer: Answer) -> Head:
@@ -103,4 +103,5 @@ def _head(call: Call, answer: Answer) -> Head:
         model=answer.deployment.model_id,
         created_s=call.at_ms // 1000,
         show_usage=isinstance(call.body, Request) and call.body.usage_asked,
+        asked=call.body.raw if isinstance(call.body, Request) else b"",
     )

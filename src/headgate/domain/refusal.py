@@ -44,7 +44,7 @@ class Refusal(Exception):
         code: one of `CODES`; it fixes the HTTP status unless `status` is given.
         sentence: what happened and what to do about it; enough to act on alone.
         param: the field at fault, where there is one.
-        status: the provider's own status, for its error passed on.
+        status: the provider's own status, for its error passed on; or the one to say on every surface.
         retry_after_s: seconds until a retry may succeed.
         details: `scope`, `limit`, `used`, `resets_at`, `owner`, `link`, `fields`, where they apply.
         raw: the provider's error body, passed on unchanged on the same wire format.
@@ -69,6 +69,7 @@ class Refusal(Exception):
         self.code = code
         self.sentence = sentence
         self.param = param
+        self.has_own_status = status is not None
         self.status = CODES[code][0] if status is None else status
         self.retry_after_s = retry_after_s
         self.details: Mapping[str, Any] = details or {}

@@ -24,9 +24,10 @@ from headgate.wire.codec import Codec, Edits, ProviderCodec
 from headgate.wire.gemini import GEMINI
 from headgate.wire.openai_chat import OPENAI_CHAT
 from headgate.wire.openai_embeddings import OPENAI_EMBEDDINGS
+from headgate.wire.openai_responses import OPENAI_RESPONSES
 
 CALLERS: Final[Mapping[WireFormat, Codec]] = {
-    codec.wire: codec for codec in (OPENAI_CHAT, ANTHROPIC_MESSAGES, OPENAI_EMBEDDINGS)
+    codec.wire: codec for codec in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC_MESSAGES, OPENAI_EMBEDDINGS)
 }
 """The wire formats that callers and providers share, on which a request's own bytes go out."""
 CODECS: Final[Mapping[WireFormat, ProviderCodec]] = {

@@ -34,6 +34,8 @@ class Head(msgspec.Struct, frozen=True):
     created_s: int
     show_usage: bool = True
     """Whether a streamed OpenAI answer ends with its usage chunk."""
+    asked: bytes = b""
+    """The caller's body, for wire formats whose answers repeat what was asked."""
 
 
 class StreamReader(Protocol):

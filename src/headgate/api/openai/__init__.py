@@ -1,1 +1,1 @@
-"""The OpenAI surface: chat completions, embeddings, and the shape of models."""
+"""The OpenAI surface: chat completions, responses, embeddings, and the shape of models."""

@@ -9,6 +9,7 @@ DEMO: Final = ProviderKind(
     name="demo",
     paths={
         WireFormat.OPENAI_CHAT: "/v1/chat/completions",
+        WireFormat.OPENAI_RESPONSES: "/v1/responses",
         WireFormat.ANTHROPIC_MESSAGES: "/v1/messages",
         WireFormat.OPENAI_EMBEDDINGS: "/v1/embeddings",
     },

@@ -7,7 +7,11 @@ from headgate.pool.providers.kind import ProviderKind, bearer
 
 OPENAI: Final = ProviderKind(
     name="openai",
-    paths={WireFormat.OPENAI_CHAT: "/chat/completions", WireFormat.OPENAI_EMBEDDINGS: "/embeddings"},
+    paths={
+        WireFormat.OPENAI_CHAT: "/chat/completions",
+        WireFormat.OPENAI_RESPONSES: "/responses",
+        WireFormat.OPENAI_EMBEDDINGS: "/embeddings",
+    },
     credential=bearer,
     output_limit_field="max_completion_tokens",
 )

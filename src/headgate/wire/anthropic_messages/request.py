@@ -30,7 +30,7 @@ class _Thought(msgspec.Struct):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
-_FOREIGN: Final = re.compile(rb'"signature"\s*:\s*"(?:"|gemini:)')
+_FOREIGN: Final = re.compile(rb'"signature"\s*:\s*"(?:"|gemini:|openai:)')
 _TURNS: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _BLOCKS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _THOUGHT: Final = msgspec.json.Decoder(_Thought)

@@ -17,7 +17,7 @@ from headgate.domain.prompt import (
     ToolResultPart,
 )
 from headgate.wire.crossing import Dropped, arguments_object
-from headgate.wire.signature import unmarked
+from headgate.wire.signature import is_foreign_to_claude
 
 _IMAGES: Final = {f"image/{kind}": kind.replace("jpg", "jpeg") for kind in ("png", "jpeg", "jpg", "gif", "webp")}
 _DOCUMENTS: Final = {
@@ -92,7 +92,7 @@ class Messages:
         if not part.signature:
             self._dropped.add("reasoning_content")
             return []
-        if unmarked(part.signature) or not self._is_claude:
+        if is_foreign_to_claude(part.signature) or not self._is_claude:
             self._dropped.add("thinking")
             return []
         return [{"reasoningContent": {"reasoningText": {"text": part.text, "signature": part.signature}}}]

@@ -46,7 +46,7 @@ def write_request(prompt: Prompt, edits: Edits) -> tuple[bytes, tuple[str, ...]]
             ("top_p", prompt.top_p),
             ("stop", list(prompt.stop) or None),
             ("seed", prompt.seed),
-            ("reasoning_effort", _effort(prompt, dropped)),
+            ("reasoning_effort", effort(prompt, dropped)),
             ("response_format", _answer_format(prompt)),
             ("tools", _tools(prompt) or None),
         )
@@ -174,7 +174,7 @@ def _answer_format(prompt: Prompt) -> dict[str, Any] | None:
     return {"type": "json_schema", "json_schema": schema}
 
 
-def _effort(prompt: Prompt, dropped: Dropped) -> str | None:
+def effort(prompt: Prompt, dropped: Dropped) -> str | None:
     """The effort asked for; a budget becomes the nearest one, and is named as dropped because it no longer binds."""
     if prompt.reasoning_effort or prompt.reasoning_tokens is None:
         dropped.add("thinking.budget_tokens", prompt.reasoning_tokens)

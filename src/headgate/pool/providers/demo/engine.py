@@ -23,12 +23,17 @@ from headgate.wire.codec import Codec, Head
 from headgate.wire.openai_chat import OPENAI_CHAT
 from headgate.wire.openai_embeddings import OPENAI_EMBEDDINGS
 from headgate.wire.openai_embeddings.answer import write_embeddings
+from headgate.wire.openai_responses import OPENAI_RESPONSES
 
 MAX_COUNTED_FAILURES: Final = 10_000
 MAX_CHOICES: Final = 128
 TURN_OF_OTHERS: Final = 64
 """After so many events without a pause, other tasks get their turn."""
-_CODECS: Final[Mapping[str, Codec]] = {"/v1/chat/completions": OPENAI_CHAT, "/v1/messages": ANTHROPIC_MESSAGES}
+_CODECS: Final[Mapping[str, Codec]] = {
+    "/v1/chat/completions": OPENAI_CHAT,
+    "/v1/responses": OPENAI_RESPONSES,
+    "/v1/messages": ANTHROPIC_MESSAGES,
+}
 EMBEDDINGS: Final = "/v1/embeddings"
 _JSON: Final = "application/json"
 
@@ -126,7 +131,8 @@ class Engine:
         self.billing.begin(bill)
         generation = Generation(script, (self.billing, bill), pause, (delay_ms / 1000, pace_ms / 1000))
         shows_usage = codec.wire is WireFormat.ANTHROPIC_MESSAGES or request.usage_asked
-        head = Head(answer_id, request.model or "demo", self._clock.now_ms() // 1000, shows_usage)
+        created_s = self._clock.now_ms() // 1000
+        head = Head(answer_id, request.model or "demo", created_s, shows_usage, asked.body)
         return await _reply(codec, request, head, generation)
 
     async def _embed(self, asked: Asked, pause: Pause) -> Given:
