@@ -4,10 +4,10 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint format lock clean
+.PHONY: help run test test-clients soak bench lint format lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/run.done ## install what is missing and start the platform on http://127.0.0.1:4100
 	@$(BIN)/headgate serve $(ARGS)
@@ -18,6 +18,9 @@ test: .venv/dev.done ## lint, types, architecture and every test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+test-clients: .venv/dev.done ## the clients that users have, each installed into .clients/; needs Node 20 with npm
+	$(BIN)/pytest -n 2 -m clients $(ARGS)
 
 soak: .venv/dev.done ## the long tests at full size: kill -9 cycles, budgets under load
 	HEADGATE_SOAK=1 $(BIN)/pytest -m soak -p no:randomly -s $(ARGS)
@@ -34,8 +37,8 @@ format: .venv/dev.done ## format the code
 lock: .venv/dev.done ## pin the dependencies anew
 	$(BIN)/python tools/lock.py
 
-clean: ## remove the virtual environment; data stays
-	rm -rf .venv
+clean: ## remove the virtual environments; data stays
+	rm -rf .venv .clients
 
 .venv/run.done: requirements/run.txt requirements/build.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Headgate needs Python 3.11 or newer; name one with: make run PYTHON=python3.12")'

@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "pool": "See how deployments stand, drain and restore them.",
     "report": "Report what a team has spent in its budget's period.",
     "requests": "See how one call went.",
+    "connect": "Print what a client needs to talk to the platform.",
 }
 """The commands in the order of the help, each with its short help. The command `name` is `headgate.cli.name.name`: a
 function, or a Typer of commands. They are imported when they are called, so that none waits for another's imports."""

@@ -121,7 +121,7 @@ class Remote:
 def connect() -> Remote:
     """The platform that the environment names; ends the command where it names none."""
     url = (os.environ.get(URL) or DEFAULT_URL).rstrip("/")
-    if not _is_address(url):
+    if not is_address(url):
         stop(WRONG_USE, f"{URL} is not the address of a platform; write it as {DEFAULT_URL}, or unset it.")
     key = os.environ.get(KEY, "")
     if not key:
@@ -133,6 +133,18 @@ def connect() -> Remote:
     if not (key.isascii() and key.isprintable()):
         stop(WRONG_USE, f"{KEY} holds characters that no key can have; copy it anew.")
     return Remote(url, key)
+
+
+def is_address(url: str) -> bool:
+    """Whether `url` is where a platform could be."""
+    try:
+        parts = urlsplit(url)
+        port_is_right = parts.port != 0
+    except ValueError:
+        return False
+    plain = url.isascii() and url.isprintable() and " " not in url and not (parts.query or parts.fragment)
+    named = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    return port_is_right and plain and named
 
 
 def segment(text: str) -> str:
@@ -177,17 +189,6 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: object) -> None:
         return None
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port_is_right = parts.port != 0
-    except ValueError:
-        return False
-    plain = url.isascii() and url.isprintable() and " " not in url and not (parts.query or parts.fragment)
-    named = parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
-    return port_is_right and plain and named
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 import anthropic.types
 import openai.types.chat
+import openai.types.responses
 import pydantic
 import pytest
 from tests.rooms.wire.golden_files import HEAD
@@ -16,12 +17,14 @@ from headgate.domain.refusal import Refusal
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from headgate.wire.codec import Codec
 from headgate.wire.openai_chat import OPENAI_CHAT
+from headgate.wire.openai_responses import OPENAI_RESPONSES
 
-OURS = {"reasoning_content", "cache_write_tokens"}
-"""Fields that servers of the format add and clients read, though the official types lack them."""
+BESIDE = {"reasoning_content", "cache_write_tokens", "name", "frequency_penalty", "presence_penalty", "store"}
+"""Fields that servers of the format or its description have, though the official types lack them."""
 NEWER = {"speed", "diagnostics", "toolset_name"}
 """Fields that only beta features fill; the format's own description does not name them."""
 ANTHROPIC_EVENT: Any = pydantic.TypeAdapter(anthropic.types.RawMessageStreamEvent)
+RESPONSE_EVENT: Any = pydantic.TypeAdapter(openai.types.responses.ResponseStreamEvent)
 LOCATION = {
     "type": "char_location",
     "cited_text": "a",
@@ -73,7 +76,7 @@ def missing(model: Any) -> Iterator[str]:
 def test_a_whole_chat_completion_is_of_the_official_type(events: list[Event]) -> None:
     written = json.loads(OPENAI_CHAT.write_whole(HEAD, events))
     read = openai.types.chat.ChatCompletion.model_validate(written, strict=True)
-    assert set(unknown(read)) <= OURS
+    assert set(unknown(read)) <= BESIDE
     assert written["choices"][0]["message"]["annotations"] == []
 
 
@@ -81,7 +84,21 @@ def test_a_whole_chat_completion_is_of_the_official_type(events: list[Event]) ->
 def test_every_chat_completion_chunk_is_of_the_official_type(events: list[Event]) -> None:
     for written in frames(OPENAI_CHAT, events):
         read = openai.types.chat.ChatCompletionChunk.model_validate(written, strict=True)
-        assert set(unknown(read)) <= OURS
+        assert set(unknown(read)) <= BESIDE
+
+
+@pytest.mark.parametrize("events", ANSWERS)
+def test_a_whole_response_is_of_the_official_type(events: list[Event]) -> None:
+    written = json.loads(OPENAI_RESPONSES.write_whole(HEAD, events))
+    read = openai.types.responses.Response.model_validate(written, strict=True)
+    assert set(unknown(read)) <= BESIDE
+
+
+@pytest.mark.parametrize("events", ANSWERS)
+def test_every_response_event_is_of_the_official_type(events: list[Event]) -> None:
+    for written in frames(OPENAI_RESPONSES, events):
+        read = RESPONSE_EVENT.validate_python(written, strict=True)
+        assert set(unknown(read)) <= BESIDE
 
 
 @pytest.mark.parametrize("events", ANSWERS)

@@ -15,19 +15,22 @@ _INCOMPLETE: Final = {
     StopReason.REFUSAL: "content_filter",
 }
 _REPEATED: Final[dict[str, Any]] = {
+    "frequency_penalty": 0.0,
     "instructions": None,
     "max_output_tokens": None,
     "max_tool_calls": None,
     "metadata": {},
     "parallel_tool_calls": True,
+    "presence_penalty": 0.0,
     "prompt_cache_key": None,
     "reasoning": {"effort": None, "summary": None},
     "safety_identifier": None,
-    "temperature": None,
+    "temperature": 1.0,
     "text": {"format": {"type": "text"}},
     "tool_choice": "auto",
     "tools": [],
-    "top_p": None,
+    "top_logprobs": 0,
+    "top_p": 1.0,
     "truncation": "disabled",
     "user": None,
 }
@@ -59,6 +62,7 @@ def response(head: Head) -> dict[str, Any]:
         "id": f"resp_{head.request_id}",
         "object": "response",
         "created_at": head.created_s,
+        "completed_at": None,
         "status": "in_progress",
         "background": False,
         "error": None,
@@ -66,6 +70,7 @@ def response(head: Head) -> dict[str, Any]:
         "model": head.model,
         "output": [],
         "previous_response_id": None,
+        "service_tier": "default",
         "store": False,
         "usage": None,
         **_repeated(head.asked),
@@ -96,5 +101,16 @@ def citation(annotation: msgspec.Raw) -> str:
 
 def _repeated(asked: bytes) -> dict[str, Any]:
     fields = FIELDS.decode(asked) if asked else {}
-    said = {name: fields[name] for name in _REPEATED if name in fields and bytes(fields[name]) != b"null"}
+    said: dict[str, Any] = {
+        name: fields[name] for name in _REPEATED if name in fields and bytes(fields[name]) != b"null"
+    }
+    if "tools" in said:
+        said["tools"] = [_repeated_tool(tool) for tool in msgspec.json.decode(said["tools"])]
     return {**_REPEATED, **said}
+
+
+def _repeated_tool(tool: Any) -> Any:
+    """A function with every field that a response names of it; other tools as they are."""
+    if not isinstance(tool, dict) or tool.get("type") != "function":
+        return tool
+    return {"description": None, "parameters": None, "strict": None, **tool}
