@@ -12,10 +12,11 @@ from headgate.api.protocol import CallerProtocol
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncIterator[int]:
+async def served(app: Any, protocol: type[CallerProtocol] = CallerProtocol, **more: Any) -> AsyncIterator[int]:
     """The port on which `app` is served."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http=CallerProtocol, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    settings = {"lifespan": "off", "log_config": None, "timeout_graceful_shutdown": 1, **more}
+    config = uvicorn.Config(app, http=protocol, **settings)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve([listener]))
     try:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.surfaces.serving import served
 
 from headgate.api.cycle import LEFT
-from headgate.api.protocol import MAX_HEAD_BYTES
+from headgate.api.protocol import MAX_HEAD_BYTES, CallerProtocol
 
 PATIENCE_S = 5
 TICK_S = 0.05
@@ -288,3 +288,37 @@ async def test_stopping_lets_the_request_under_way_finish_and_closes_idle_connec
     status, headers, body = await line.response()
     assert (status, headers["connection"], body) == (200, "close", b"one two")
     assert await line.closed()
+
+
+class Hasty(CallerProtocol):
+    """Waits for nobody."""
+
+    receiving_timeout_s = 0.05
+
+
+@pytest.mark.parametrize("data", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf"])
+async def test_a_caller_who_stops_in_the_middle_of_a_request_is_hung_up_on(data: bytes) -> None:
+    seen = []
+
+    async def reading(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] == "http.request":
+            seen.append(message["body"])
+        seen.append(message["type"])
+
+    async with served(reading, Hasty, timeout_keep_alive=0) as port:
+        line = await Line.open(port)
+        line.writer.write(data)
+        assert await line.closed()
+    assert seen == ([b"half", "http.disconnect"] if data.startswith(b"POST") else [])
+
+
+async def test_a_caller_who_waits_for_its_answer_is_waited_for() -> None:
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.3)
+        await pieces(scope, receive, send)
+
+    async with served(slow, Hasty) as port:
+        line = await Line.open(port)
+        line.writer.write(GET)
+        assert (await line.response())[2] == b"one two"
+        line.writer.close()

@@ -12,7 +12,7 @@ from tests.surfaces.test_strict import MESSAGE_WHOLE
 
 from headgate.api.native.response_format import MAX_SCHEMA_BYTES, MAX_SCHEMA_DEPTH
 from headgate.domain.call import WireFormat
-from headgate.pool.pool import CODECS
+from headgate.pool.reach import CODECS
 from headgate.wire.codec import Edits
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

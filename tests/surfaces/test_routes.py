@@ -148,7 +148,7 @@ async def test_only_named_origins_are_let_in_where_some_are_named_and_none_elsew
 
 async def test_the_reference_describes_native_and_administration_and_loads_nothing() -> None:
     small = house()
-    document = merged(admin_app(small.platform, small.clock).openapi())
+    document = merged(admin_app(small.platform, small.clock, lambda: small.policy).openapi())
     assert {"/v1/generate", "/v1/cost-report/{team_id}", "/health"} <= set(document["paths"])
     assert {"/v1/embeddings", "/v1/models", "/v1/models/{id}"} <= set(document["paths"])
     assert any(path.startswith("/admin/v1/") for path in document["paths"])

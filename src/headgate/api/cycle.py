@@ -22,7 +22,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 class Line:
     """What the requests of one connection share: its transport, its ends, and whether either side has to wait."""
 
-    __slots__ = ("_reading", "client", "default_headers", "drained", "scheme", "server", "transport")
+    __slots__ = ("client", "default_headers", "drained", "reading", "scheme", "server", "transport")
 
     def __init__(
         self,
@@ -38,7 +38,8 @@ class Line:
         self.server = server
         self.scheme = scheme
         self.default_headers = default_headers
-        self._reading = True
+        self.reading = True
+        """Whether more is taken from the caller."""
         self.drained: asyncio.Future[None] | None = None
         """What a writer must wait for; None where it need not."""
 
@@ -54,14 +55,14 @@ class Line:
 
     def pause_reading(self) -> None:
         """Take no more from the caller for now."""
-        if self._reading and not self.transport.is_closing():
-            self._reading = False
+        if self.reading and not self.transport.is_closing():
+            self.reading = False
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Take more again."""
-        if not self._reading and not self.transport.is_closing():
-            self._reading = True
+        if not self.reading and not self.transport.is_closing():
+            self.reading = True
             self.transport.resume_reading()
 
 

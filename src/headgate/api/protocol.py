@@ -21,8 +21,6 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 """A request's line and headers; more is refused with 431."""
 MAX_DISCARDED_BYTES: Final = 4 * 1024 * 1024
 """What is read of a body whose answer was given already, so that the answer is not lost to a reset."""
-HEAD_TIMEOUT_S: Final = 30.0
-"""How long a request's line and headers may take to come."""
 
 
 class CallerProtocol(asyncio.Protocol):
@@ -33,6 +31,9 @@ class CallerProtocol(asyncio.Protocol):
         server_state: the server's connections, tasks and default headers.
         app_state: what the application keeps from its start-up; ours keeps nothing.
     """
+
+    receiving_timeout_s = 30.0
+    """How long a request's line and headers may take to come, and how long its body may pause."""
 
     def __init__(
         self,
@@ -57,7 +58,7 @@ class CallerProtocol(asyncio.Protocol):
         self._discarded_bytes = 0
         self._in_head = False
         self._since_s = self._loop.time()
-        """Since when the connection is idle, or a head is being received."""
+        """Since when the connection is idle, a head is being received, or a body pauses."""
 
     # What the event loop calls.
 
@@ -73,7 +74,7 @@ class CallerProtocol(asyncio.Protocol):
             scheme="https" if transport.get_extra_info("sslcontext") else "http",
             default_headers=self._state.default_headers,
         )
-        self._timer = self._loop.call_later(HEAD_TIMEOUT_S, self._look_at_the_time)
+        self._timer = self._loop.call_later(self.receiving_timeout_s, self._look_at_the_time)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The caller hung up, or we did."""
@@ -102,6 +103,8 @@ class CallerProtocol(asyncio.Protocol):
             if not self._in_head:
                 self._in_head = True
                 self._since_s = self._loop.time()
+        else:
+            self._since_s = self._loop.time()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -214,10 +217,11 @@ class CallerProtocol(asyncio.Protocol):
 
     def _look_at_the_time(self) -> None:
         """Hang up on who is idle or slow for too long; else look again when that may be so."""
-        if self._cycle is not None:
-            self._timer = self._loop.call_later(self._keep_alive_s, self._look_at_the_time)
-            return
-        left_s = self._since_s + (HEAD_TIMEOUT_S if self._in_head else self._keep_alive_s) - self._loop.time()
+        receiving = self._in_head or (self._reading is not None and self._line.reading)
+        limit_s = self.receiving_timeout_s if receiving else self._keep_alive_s
+        left_s = self._since_s + limit_s - self._loop.time()
+        if self._cycle is not None and not receiving:
+            left_s = self.receiving_timeout_s
         if left_s > 0:
             self._timer = self._loop.call_later(left_s, self._look_at_the_time)
         else:

@@ -11,7 +11,7 @@ from headgate.bootstrap.config.server import ServerSection
 def application(built: Built, server: ServerSection) -> Application:
     """What the HTTP server serves."""
     platform = built.platform
-    administration = admin_app(platform, built.clock)
+    administration = admin_app(platform, built.clock, lambda: built.reload.current.policy)
     export(platform, built.observation.metrics)
     front = Front(
         platform,

@@ -114,7 +114,7 @@ def _of_model(policy: Policy, name: str) -> list[Candidate]:
         return []
     model = policy.models[match]
     priced = (_priced(policy, deployment, name) for deployment in model.deployments)
-    return [Candidate(name, deployment) for deployment in priced if deployment is not None]
+    return [Candidate(name, deployment, model.spread) for deployment in priced if deployment is not None]
 
 
 def _match(policy: Policy, name: str) -> str | None:

@@ -11,12 +11,14 @@ from headgate import __version__
 
 COMMANDS: Final[Mapping[str, str]] = {
     "serve": "Run the platform until it is told to stop.",
+    "init": "Write a first configuration with four use cases.",
     "check": "Check a configuration and point at every mistake in it.",
     "migrate": "Bring a given database to this version's schema.",
     "simulate": "Serve the demo model as OpenAI and Anthropic would.",
     "keys": "Make, list, rotate and revoke virtual keys.",
     "teams": "Make and list teams.",
     "models": "See the models that can be asked for.",
+    "pool": "See how deployments stand, drain and restore them.",
     "report": "Report what a team has spent in its budget's period.",
     "requests": "See how one call went.",
 }

@@ -1,11 +1,25 @@
 """What the configuration says, compiled: models, chains, use cases; one frozen snapshot a version."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 import msgspec
 
 from headgate.domain.money import Budget, Price
 from headgate.domain.principal import Limits
+
+
+class Spread(StrEnum):
+    """Which of a model's deployments is tried first."""
+
+    ORDER = "order"
+    """As they are listed."""
+    WEIGHT = "weight"
+    """By chance, each as often as its weight says."""
+    LATENCY = "latency"
+    """Of two by chance, the one that answers sooner under its present load."""
+    COST = "cost"
+    """The cheapest for the request."""
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -26,6 +40,8 @@ class Deployment(msgspec.Struct, frozen=True):
     """The most tokens that one document can count for."""
     context_tokens: int = 1_000_000
     """The most tokens that the model can read at once; what a tool of the provider's finds is read with all before."""
+    weight: int = 1
+    """Its share of the load beside its model's other deployments, where load is spread by weight."""
     embeds: bool = False
     """Whether its model only embeds, with the same vectors at each of its deployments."""
 
@@ -36,6 +52,8 @@ class Candidate(msgspec.Struct, frozen=True):
     model: str
     deployment: Deployment
     """Its id resolved and its price known."""
+    spread: Spread = Spread.ORDER
+    """How load is spread over the deployments of the same model."""
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -44,6 +62,7 @@ class Model(msgspec.Struct, frozen=True):
     name: str
     tier: str
     deployments: tuple[Deployment, ...]
+    spread: Spread = Spread.ORDER
 
 
 class Chain(msgspec.Struct, frozen=True):

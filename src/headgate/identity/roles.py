@@ -31,7 +31,9 @@ _READS: Final = (
 )
 _WRITES: Final = ("create_project", "create_user", "create_key", "rotate_key", "revoke_key")
 
-ACTIONS: Final = (*_READS, *_WRITES, "create_team")
+_POOL: Final = ("show_pool", "drain_deployment", "restore_deployment")
+
+ACTIONS: Final = (*_READS, *_WRITES, *_POOL, "create_team")
 """Everything that can be administered."""
 
 PERMITTED: Final[Mapping[Role, Mapping[str, Reach]]] = {

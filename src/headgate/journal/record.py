@@ -103,6 +103,11 @@ class Attempt:
         """The proven upper bound of this attempt's cost."""
         return self._opened.hold_nano
 
+    @property
+    def waited_ns(self) -> int:
+        """How long the provider took until its first event, in nanoseconds; 0 before it came."""
+        return max(0, self.first_event_ns - self.sent_ns)
+
     def began(self) -> None:
         """The provider's first event came; the time until now was the provider's."""
         if self._record is not None and not self.first_event_ns:

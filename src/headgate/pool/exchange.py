@@ -13,8 +13,8 @@ from headgate.domain.event import Event, EventKind
 from headgate.domain.refusal import Refusal
 from headgate.domain.usage import Usage
 from headgate.journal.record import Attempt
-from headgate.pool.breaker import Breaker
 from headgate.pool.refusals import refusal_of
+from headgate.pool.standing import Standing
 from headgate.pool.transport import Reply, TransportFailed, TransportTimedOut
 from headgate.wire.codec import ProviderCodec, StreamReader
 
@@ -33,12 +33,12 @@ class Exchange:
     def __init__(
         self,
         attempt: Attempt,
-        breaker: Breaker,
+        standing: Standing,
         sending: AbstractAsyncContextManager[Reply],
         estimated_input_tokens: int,
     ) -> None:
         self._attempt = attempt
-        self._breaker = breaker
+        self._standing = standing
         self._sending = sending
         self._entered = False
         self._estimated_input_tokens = estimated_input_tokens
@@ -99,7 +99,7 @@ class Exchange:
         Before the reply's head nothing is known of what the provider does, so the bound is charged.
         """
         if not self._attempt.closed:
-            self._breaker.undecided()
+            self._standing.undecided()
             usage, basis = (self._produced(), Basis.ESTIMATED) if self._entered else (Usage(), Basis.RESERVED)
             self._attempt.close(usage, basis, Outcome.ABANDONED, "caller_left")
         if self._entered:
@@ -111,9 +111,9 @@ class Exchange:
         body = (await reply.body())[:MAX_ERROR_BYTES]
         refusal = refusal_of(reply.status, body, reply.headers, error_wire)
         if reply.status >= 500 or reply.status == 408:
-            self._breaker.failed(refusal.sentence)
+            self._standing.failed(refusal.sentence)
         else:
-            self._breaker.succeeded()
+            self._standing.succeeded()
         self._attempt.close(Usage(), Basis.REPORTED, Outcome.FAILED, refusal.code)
         return refusal
 
@@ -183,7 +183,7 @@ class Exchange:
             refusal = Refusal(
                 "provider_error", f"{self._attempt.deployment.name} broke off its answer: {error}; try again"
             )
-        self._breaker.failed(refusal.sentence)
+        self._standing.failed(refusal.sentence)
         if isinstance(error, TransportFailed) and not error.sent:
             basis = Basis.REPORTED
         usage = self._produced() if basis is Basis.ESTIMATED else Usage()
@@ -191,7 +191,8 @@ class Exchange:
         return refusal
 
     def _succeed(self) -> None:
-        self._breaker.succeeded()
+        self._attempt.began()
+        self._standing.succeeded(self._attempt.waited_ns / 1e6)
         if self._usage is None:
             self._attempt.close(self._produced(), Basis.ESTIMATED, Outcome.ANSWERED)
         else:

@@ -1,13 +1,14 @@
 """The door out: every model call leaves here, whoever makes it, and tries the deployments of its chain in order."""
 
 from collections.abc import Coroutine, Mapping
+from random import Random
 from types import TracebackType
 from typing import Final, NamedTuple
 
 from headgate.catalog.bounds import bound, estimate
 from headgate.domain.answer import Answer
 from headgate.domain.call import Purpose, Request
-from headgate.domain.policy import Candidate, Deployment, Provider, UseCase
+from headgate.domain.policy import Candidate, Deployment, Policy, Provider, UseCase
 from headgate.domain.refusal import Refusal
 from headgate.journal.record import Record
 from headgate.kit.clock import Clock
@@ -17,11 +18,25 @@ from headgate.pool.exchange import Exchange
 from headgate.pool.providers.kind import Headers
 from headgate.pool.reach import Reach, Way
 from headgate.pool.refusals import Rejected, Uncarried, exhausted, moves_on, refuse_dropped
+from headgate.pool.retries import RetryBudget
+from headgate.pool.spread import spread
+from headgate.pool.standing import Standing
 from headgate.pool.transport import Transport, Upstream
 from headgate.wire.codec import Edits
 
+MAX_STANDINGS: Final = 4096
+"""Deployments whose standing is kept; callers make up names where a pattern takes any."""
 PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
 """The provider's headers that reach a caller of the same wire format."""
+
+
+class DeploymentState(NamedTuple):
+    """How one deployment stands, for whoever operates the pool."""
+
+    deployment: Deployment
+    models: tuple[str, ...]
+    """The names under which it is configured."""
+    standing: Standing
 
 
 class ProviderState(NamedTuple):
@@ -37,13 +52,17 @@ class Pool:
 
     Args:
         transports: how to reach each kind of provider; `""` is for every kind not named.
-        clock: for breakers.
+        clock: for breakers and deadlines.
+        random: for spreading load.
     """
 
-    def __init__(self, transports: Mapping[str, Transport], clock: Clock) -> None:
+    def __init__(self, transports: Mapping[str, Transport], clock: Clock, random: Random | None = None) -> None:
         self._transports = transports
         self._clock = clock
+        self._random = random or Random()  # noqa: S311 - load is spread by it, no secret made
         self._reaches: dict[str, Reach] = {}
+        self._standings: dict[str, Standing] = {}
+        self._retries = RetryBudget()
 
     def call(self, record: Record, purpose: Purpose, request: Request) -> "Calling":
         """A block that gives the answer of the first deployment that begins one; until then the caller got nothing.
@@ -65,23 +84,61 @@ class Pool:
             ProviderState(name, reach.breaker.state, reach.breaker.last_error) for name, reach in self._reaches.items()
         )
 
+    def deployments(self, policy: Policy) -> list[DeploymentState]:
+        """How every deployment of `policy` stands; of a pattern's, also those that were called."""
+        models: dict[str, list[str]] = {}
+        found: dict[str, Deployment] = {}
+        for model in policy.models.values():
+            for deployment in model.deployments:
+                models.setdefault(deployment.name, []).append(model.name)
+                found[deployment.name] = deployment
+        return [
+            DeploymentState(found[name], tuple(names), self._standing(policy.providers[found[name].provider], name))
+            for name, names in models.items()
+        ]
+
+    def drain(self, policy: Policy, name: str, *, drained: bool) -> DeploymentState:
+        """Send no more calls to a deployment of `policy`, or send them again; those under way go on.
+
+        Raises:
+            Refusal: `not_found`.
+        """
+        for state in self.deployments(policy):
+            if state.deployment.name == name:
+                state.standing.drained = drained
+                return state
+        raise Refusal("not_found", f"There is no deployment '{name}'; GET /admin/v1/pool lists them.")
+
     async def _first_answer(
         self, record: Record, use_case: UseCase, purpose: Purpose, request: Request
     ) -> tuple[Exchange, Answer]:
         refusals: list[Refusal] = []
         uncarried: list[Uncarried] = []
         held_back_ms: list[int] = []
-        for candidate in eligible(record.policy, use_case, request):
-            if len(refusals) > use_case.chain.retries:
+        providers = record.policy.providers
+
+        def standing_of(candidate: Candidate) -> Standing:
+            return self._standing(providers[candidate.deployment.provider], candidate.deployment.name)
+
+        self._retries.called()
+        deadline_ns = self._clock.monotonic_ns() + use_case.chain.timeout_ms * 1_000_000
+        for candidate in spread(eligible(record.policy, use_case, request), request, standing_of, self._random):
+            left_ms = (deadline_ns - self._clock.monotonic_ns()) // 1_000_000
+            if len(refusals) > use_case.chain.retries or left_ms <= 0:
                 break
-            deployment = candidate.deployment.name
-            reach = self._reach(record.policy.providers[candidate.deployment.provider])
-            if not reach.breaker.allows():
-                held_back_ms.append(reach.breaker.opens_in_ms())
-                record.step("run", f"{deployment} is held back after repeated failures")
+            deployment, standing = candidate.deployment.name, standing_of(candidate)
+            if not standing.allows():
+                held_back_ms.append(standing.breaker.opens_in_ms())
+                why = "drained" if standing.drained else "held back after repeated failures"
+                record.step("run", f"{deployment} is {why}")
                 continue
+            if refusals and not self._retries.spend():
+                standing.undecided()
+                record.step("run", f"{deployment} is not tried: a tenth of all calls are retries already")
+                break
             try:
-                opened = await self._try(Asking(record, purpose, request, candidate), reach)
+                asking = Asking(record, purpose, request, candidate, standing, left_ms)
+                opened = await self._try(asking, self._reach(providers[candidate.deployment.provider]))
             except Uncarried as refusal:
                 uncarried.append(refusal)
                 record.step("run", f"{deployment} was not asked: {refusal.sentence}")
@@ -107,6 +164,7 @@ class Pool:
             if not reach.rejected(way):
                 raise
         asking.record.step("run", f"{asking.candidate.deployment.name} rejects a credential; the other one is tried")
+        asking.standing.again()
         way = reach.way(model_id, request.wire, stream=request.stream)
         try:
             return await self._attempt(asking, reach, way)
@@ -116,7 +174,7 @@ class Pool:
 
     async def _attempt(self, asking: "Asking", reach: Reach, way: Way) -> tuple[Exchange, Answer]:
         """One attempt, opened in the journal before its first byte goes out."""
-        record, purpose, request, candidate = asking
+        record, purpose, request, candidate, standing, left_ms = asking
         deployment, use_case = candidate.deployment, record.use_case
         assert use_case is not None, "a call is permitted before it is made"
         try:
@@ -130,18 +188,18 @@ class Pool:
             await record.hold.cover(most.nano)
             attempt = record.attempt(purpose, candidate.model, deployment, most.nano)
         except BaseException:
-            reach.breaker.undecided()
+            standing.undecided()
             raise
         headers += (("x-headgate-attempt", f"{record.call.request_id}-{len(record.attempts)}"),)
-        upstream = Upstream("POST", way.url, headers, body, use_case.chain.timeout_ms)
+        upstream = Upstream("POST", way.url, headers, body, left_ms)
         transport = self._transports.get(reach.kind.name) or self._transports[""]
-        exchange = Exchange(attempt, reach.breaker, transport.send(upstream), estimate(request))
+        exchange = Exchange(attempt, standing, transport.send(upstream), estimate(request))
         await exchange.open(
             way.codec,
             way.error_wire,
             stream=request.stream,
             hide_usage=way.callers_codec is not None and not request.usage_asked,
-            first_token_s=use_case.chain.first_token_ms / 1000,
+            first_token_s=min(use_case.chain.first_token_ms, left_ms) / 1000,
         )
         attempt.began()
         passed = tuple((name, exchange.headers[name]) for name in PASSED_HEADERS if name in exchange.headers)
@@ -154,6 +212,17 @@ class Pool:
             passed if way.callers_codec is not None else (),
             dropped,
         )
+
+    def _standing(self, provider: Provider, deployment: str) -> Standing:
+        """The deployment's standing, over its provider's breaker."""
+        breaker = self._reach(provider).breaker
+        known = self._standings.get(deployment)
+        if known is None:
+            if len(self._standings) >= MAX_STANDINGS:
+                del self._standings[next(iter(self._standings))]
+            known = self._standings[deployment] = Standing(breaker)
+        known.breaker = breaker
+        return known
 
     def _reach(self, provider: Provider) -> Reach:
         """How the provider is reached; one that was changed begins afresh."""
@@ -170,6 +239,9 @@ class Asking(NamedTuple):
     purpose: Purpose
     request: Request
     candidate: Candidate
+    standing: Standing
+    left_ms: int
+    """Until the chain's deadline."""
 
 
 class Calling:

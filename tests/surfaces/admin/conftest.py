@@ -6,15 +6,16 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.surfaces.admin.house import ADMIN_KEY, House
+from tests.surfaces.admin.house import ADMIN_KEY, DEMO, House
 
 from headgate.api.admin.app import admin_app
-from headgate.domain.policy import Policy
+from headgate.domain.policy import Model, Policy, Provider
 from headgate.identity.identity import Identity
 from headgate.journal.journal import Journal
 from headgate.journal.projection import Books
 from headgate.kit.clock import SystemClock
 from headgate.ledger.ledger import Ledger
+from headgate.pool.pool import Pool
 from headgate.storage.postgres.database import Database
 
 
@@ -29,13 +30,15 @@ class Rooms:
     identity: Identity
     journal: Journal
     ledger: Ledger
+    pool: Pool
 
 
 @pytest.fixture
 async def house(database: Database, tmp_path: Path) -> AsyncIterator[House]:
     """A house with teams `alpha` and `beta` and a key of every role in `alpha`."""
     clock = SystemClock()
-    policy = Policy(1, "", {}, {}, {})
+    provider = Provider("demo", "demo", "http://demo", "")
+    policy = Policy(1, "", {"demo": provider}, {"demo": Model("demo", "standard", (DEMO,))}, {})
     journal = Journal(tmp_path / "journal", clock, lambda: policy, lambda record, close: None)
     ledger = Ledger(database, clock)
     await journal.register(database)
@@ -43,8 +46,8 @@ async def house(database: Database, tmp_path: Path) -> AsyncIterator[House]:
     identity = Identity(database, clock, journal.append)
     await identity.start()
     await identity.ensure_defaults(ADMIN_KEY)
-    rooms = Rooms(identity, journal, ledger)
-    transport = httpx.ASGITransport(admin_app(rooms, clock))
+    rooms = Rooms(identity, journal, ledger, Pool({}, clock))
+    transport = httpx.ASGITransport(admin_app(rooms, clock, lambda: policy))
     async with httpx.AsyncClient(transport=transport, base_url="http://headgate.test/admin/v1") as client:
         opened = House(client, rooms, {"platform-admin": ADMIN_KEY}, {})
         await opened.furnish()

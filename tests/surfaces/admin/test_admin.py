@@ -7,7 +7,7 @@ import pytest
 from tests.surfaces.admin.house import House
 
 from headgate.api.admin.app import admin_app
-from headgate.domain.policy import ScopeDefaults, Settings, TeamSettings
+from headgate.domain.policy import Policy, ScopeDefaults, Settings, TeamSettings
 from headgate.domain.principal import Limits, Role
 from headgate.identity import roles
 from headgate.kit.clock import SystemClock
@@ -29,6 +29,9 @@ ROUTES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "revoke_key": ("DELETE", "/keys/{key}", {}),
     "list_ledger": ("GET", "/ledger", {}),
     "show_request": ("GET", "/requests/{request}", {}),
+    "show_pool": ("GET", "/pool", {}),
+    "drain_deployment": ("POST", "/pool/drain", {"deployment": "demo/demo"}),
+    "restore_deployment": ("POST", "/pool/restore", {"deployment": "demo/demo"}),
 }
 KEYS = {
     "platform-admin": Role.PLATFORM_ADMIN,
@@ -40,7 +43,7 @@ KEYS = {
 
 
 def test_every_route_has_a_line_here_and_in_the_table_of_roles(house: House) -> None:
-    described = admin_app(house.rooms, SystemClock()).openapi()
+    described = admin_app(house.rooms, SystemClock(), lambda: Policy(1, "", {}, {}, {})).openapi()
     operations = [one for path in described["paths"].values() for one in path.values()]
     assert all(one["summary"] and one["description"] for one in operations)
     named = {one["operationId"].split("_admin_v1")[0] for one in operations}

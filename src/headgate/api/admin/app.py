@@ -1,5 +1,6 @@
 """The FastAPI application that serves administration, and its part of the API reference."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -11,10 +12,12 @@ from headgate import __version__
 from headgate.api.admin.door import Administered, door, refusal_response, request_id
 from headgate.api.admin.keys import add_keys
 from headgate.api.admin.ledger import add_ledger
+from headgate.api.admin.pool import add_pool
 from headgate.api.admin.projects import add_projects
 from headgate.api.admin.requests import add_requests
 from headgate.api.admin.teams import add_teams
 from headgate.api.admin.users import add_users
+from headgate.domain.policy import Policy
 from headgate.domain.refusal import Refusal
 from headgate.kit.clock import Clock
 
@@ -63,12 +66,16 @@ class Administration(FastAPI):
         return self.openapi_schema
 
 
-def admin_app(platform: Administered, clock: Clock) -> FastAPI:
-    """The application; it serves `/admin/v1/...` by whole paths and refuses whatever else it is sent."""
+def admin_app(platform: Administered, clock: Clock, policy: Callable[[], Policy]) -> FastAPI:
+    """The application; it serves `/admin/v1/...` by whole paths and refuses whatever else it is sent.
+
+    `policy` gives the one in force.
+    """
     app = Administration(title="Headgate administration", version=__version__, openapi_url=None)
     router = APIRouter(prefix=PREFIX, route_class=door(platform, clock), responses=_REFUSALS)
     for add in (add_teams, add_projects, add_users, add_keys, add_ledger, add_requests):
         add(router, platform)
+    add_pool(router, platform, policy, clock)
     app.include_router(router)
 
     async def elsewhere(request: Request, error: Exception) -> Response:

@@ -19,6 +19,7 @@ from headgate.journal.journal import Journal
 from headgate.kit.clock import Clock
 from headgate.kit.ids import uuid7
 from headgate.ledger.ledger import Ledger
+from headgate.pool.pool import Pool
 from headgate.storage.postgres.database import DatabaseAway
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -44,6 +45,11 @@ class Administered(Protocol):
     @property
     def ledger(self) -> Ledger:
         """What was spent."""
+        ...
+
+    @property
+    def pool(self) -> Pool:
+        """The deployments."""
         ...
 
 

@@ -25,6 +25,7 @@ from headgate.domain.policy import (
     Provider,
     ScopeDefaults,
     Settings,
+    Spread,
     TeamSettings,
     UseCase,
 )
@@ -124,7 +125,7 @@ def _model(name: str, section: ModelSection, providers: Mapping[str, Provider]) 
     deployments = (_deployment(name, deployment, providers) for deployment in section.deployments)
     if section.embeds:
         deployments = (msgspec.structs.replace(deployment, embeds=True) for deployment in deployments)
-    return Model(name, section.tier, tuple(deployments))
+    return Model(name, section.tier, tuple(deployments), Spread(section.spread))
 
 
 def _deployment(model: str, section: DeploymentSection, providers: Mapping[str, Provider]) -> Deployment:
@@ -140,6 +141,7 @@ def _deployment(model: str, section: DeploymentSection, providers: Mapping[str, 
         region=section.region,
         price=_price(section.price) if section.price else known.price if model_id != "*" else None,
         max_output_tokens=section.max_output or most,
+        weight=section.weight,
         context_tokens=known.context_tokens or DEFAULT_CONTEXT_TOKENS,
     )
 

@@ -13,6 +13,7 @@ from headgate.bootstrap.config.values import (
     Section,
     one_of,
 )
+from headgate.domain.policy import Spread
 
 
 class PriceSection(Section):
@@ -48,6 +49,9 @@ class DeploymentSection(Section):
         min_length=1, max_length=64, description="Where the provider computes, such as eu, us, on-prem."
     )
     price: PriceSection | None = Field(default=None, description="Left out: the price that genai-prices knows.")
+    weight: Annotated[int, Field(ge=1, le=1000)] = Field(
+        default=1, description="Its share of the load where the model spreads it by weight."
+    )
     max_output: Count | None = Field(
         default=None,
         description="The most output tokens of one answer, set where the caller sets no limit; 4096 if left out.",
@@ -61,6 +65,9 @@ class ModelSection(Section):
     embeds: bool = Field(
         default=False,
         description="Whether it only embeds, with the same vectors at each of its deployments.",
+    )
+    spread: Annotated[str, *one_of(tuple(Spread))] = Field(
+        default=Spread.ORDER, description="Which deployment is tried first: as listed, by weight, latency or cost."
     )
     deployments: list[DeploymentSection] = Field(min_length=1, description="What serves the model, in order.")
 

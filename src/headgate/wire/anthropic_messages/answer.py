@@ -17,8 +17,8 @@ _REASONS: Final = {
     StopReason.REFUSAL: "refusal",
     StopReason.PAUSE: "pause_turn",
 }
-_UNKNOWN_OF_USAGE: Final = {"cache_creation": None, "inference_geo": None, "service_tier": None}
-"""What a message's usage always names, and other wire formats never say."""
+_ALWAYS_OF_USAGE: Final = ("cache_creation", "inference_geo", "service_tier")
+"""What a message's usage always names, and other wire formats seldom say."""
 _BLOCK_OF: Final = {
     EventKind.TEXT: "text",
     EventKind.CITATION: "text",
@@ -77,6 +77,7 @@ def empty_block(kind: str, event: Event) -> dict[str, Any]:
 
 def message(head: Head, usage: Usage) -> dict[str, Any]:
     """A message without content, as it stands at the start of a stream."""
+    report = usage_object(usage)
     return {
         "id": f"msg_{head.request_id}",
         "type": "message",
@@ -87,5 +88,5 @@ def message(head: Head, usage: Usage) -> dict[str, Any]:
         "stop_sequence": None,
         "stop_details": None,
         "container": None,
-        "usage": {**usage_object(usage), **_UNKNOWN_OF_USAGE},
+        "usage": {**report, **{name: report.get(name) for name in _ALWAYS_OF_USAGE}},
     }
