@@ -36,7 +36,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "embeddings": ("/v1/embeddings", {"model": "m", "input": "Hello", "dimensions": 8, "user": "ann"}),
 }
 SETTINGS = {
-    "azure-openai": {"": "", "-preview": ", api_version: preview", "-dated": ", api_version: '2024-10-21'"},
+    "azure-openai": {"": "", "-preview": ", api_version: preview", "-dated": ", api_version: 2024-10-21"},
     "bedrock": {"": ", region: eu-central-1"},
     "portkey": {"": ", headers: {x-portkey-config: pc-1, Authorization: 'Bearer ${env:NEXT}'}"},
     "openrouter": {"": ", headers: {HTTP-Referer: https://app.example.org, X-OpenRouter-Title: App}"},
@@ -99,3 +99,16 @@ async def test_what_does_not_depend_on_the_call_is_made_once(kind: str, ending: 
     masked = [(name, value) for name, value in first.headers if name != "x-headgate-attempt"]
     assert masked == [(name, value) for name, value in second.headers if name != "x-headgate-attempt"]
     assert first.body == second.body
+
+
+async def test_a_strict_call_is_refused_rather_than_told_in_part() -> None:
+    async with recording() as recorder:
+        provider = f'{{kind: groq, base_url: "{recorder.url}", key: "${{env:KEY}}"}}'
+        async with house(provider) as small:
+            response = await small.call("POST", "/v1/chat/completions", CHAT, X_Headgate_Strict="true")
+            lenient = await small.call("POST", "/v1/chat/completions", {**CHAT, "n": 1, "logprobs": False})
+    assert response.status == 400
+    sentence = "p/up-1 cannot be told n, logprobs, top_logprobs, logit_bias, messages.name: its provider refuses"
+    assert sentence in response.json["error"]["message"]
+    assert lenient.headers["x-headgate-dropped"] == "top_logprobs, logit_bias, messages.name"
+    assert len(recorder.received) == 1

@@ -180,7 +180,7 @@ class Pool:
         try:
             body, dropped = _body(request, way, deployment)
             if dropped and (record.call.strict or use_case.strict):
-                refuse_dropped(deployment.name, way.wire, dropped)
+                refuse_dropped(deployment.name, way.wire, dropped, crosses=way.callers_codec is None)
             headers = _headers(request, way)
             if way.sign is not None:
                 headers += await way.sign(way.url, body)

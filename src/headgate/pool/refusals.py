@@ -63,31 +63,29 @@ class Uncarried(Refusal):
 
     Args:
         deployment: its name.
-        wire: the wire format of its provider.
+        why: what keeps its provider from being told.
         names: the wire names of what it cannot be told.
     """
 
-    def __init__(self, deployment: str, wire: WireFormat, names: list[str]) -> None:
+    def __init__(self, deployment: str, why: str, names: list[str]) -> None:
         super().__init__(
             "invalid_request",
-            f"The call is strict, and {deployment} cannot be told {', '.join(names)}: its provider speaks {wire}. "
+            f"The call is strict, and {deployment} cannot be told {', '.join(names)}: its provider {why}. "
             f"Leave that out, ask for a model whose provider can be told, or let the call be lenient.",
             param=names[0],
-            details={
-                "fields": [{"param": name, "message": f"It cannot be said in the format {wire}."} for name in names]
-            },
+            details={"fields": [{"param": name, "message": f"The provider {why}."} for name in names]},
         )
 
 
-def refuse_dropped(deployment: str, wire: WireFormat, dropped: tuple[str, ...]) -> None:
-    """Refuse where anything but a label was `dropped` on the way to `deployment`.
+def refuse_dropped(deployment: str, wire: WireFormat, dropped: tuple[str, ...], *, crosses: bool) -> None:
+    """Refuse where anything but a label was `dropped` on the way to `deployment`, which `crosses` formats or not.
 
     Raises:
         Uncarried: what it cannot be told.
     """
     names = [name for name in dropped if name not in LABELS]
     if names:
-        raise Uncarried(deployment, wire, names)
+        raise Uncarried(deployment, f"speaks {wire}" if crosses else "refuses a request that says it", names)
 
 
 def refusal_of(status: int, body: bytes, headers: Mapping[str, str], wire: WireFormat) -> Refusal:

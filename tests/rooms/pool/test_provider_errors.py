@@ -172,8 +172,8 @@ def test_what_may_be_a_part_of_a_key_is_not_repeated() -> None:
 @pytest.mark.parametrize(
     ("status", "state"),
     [
-        *[(status, "closed") for status in (400, 401, 404, 413, 422, 429)],
-        *[(status, "open") for status in (500, 503, 529)],
+        *((status, "closed") for status in (400, 401, 402, 403, 404, 413, 422, 429)),
+        *((status, "open") for status in (408, 500, 503, 529)),
     ],
 )
 async def test_only_the_providers_own_failures_open_its_breaker(status: int, state: str) -> None:

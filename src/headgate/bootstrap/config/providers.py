@@ -102,7 +102,7 @@ def _header_name(value: object) -> object:
 
 def _api_version(value: object) -> str:
     if not isinstance(value, str) or not re.match(_API_VERSION, value):
-        raise ValueError(f"an API version is {V1}, {PREVIEW}, or a date in quotes such as '2024-10-21'")
+        raise ValueError(f"an API version is {V1}, {PREVIEW}, or a date such as 2024-10-21")
     return value
 
 
@@ -160,7 +160,7 @@ class ProviderSection(Section):
     base_url: BaseUrl | None = Field(default=None, description="The address in front of the API's paths.")
     region: AwsRegion | None = Field(default=None, description="The AWS region, such as eu-central-1.")
     api_version: ApiVersion | None = Field(
-        default=None, description=f"Azure's API version: {V1} (left out), {PREVIEW}, or a date such as '2024-10-21'."
+        default=None, description=f"Azure's API version: {V1} (left out), {PREVIEW}, or a date such as 2024-10-21."
     )
     headers: dict[HeaderName, HeaderText] = Field(
         default={}, max_length=MAX_HEADERS, description="Headers for every request; secrets in them by reference."
