@@ -51,13 +51,15 @@ class Gateway:
         """The status of a call."""
         return self.served.call("POST", "/v1/chat/completions", {**SAY, "model": model}, self.keys[team])[0]
 
-    def exhausted(self, requests: int) -> str:
-        """A fresh team that may make so many `requests` a minute, and has made them: one more has to wait for its turn.
-
-        The name begins with `slow-`; the wait is a minute divided by `requests`.
-        """
+    def limited(self, requests: int) -> str:
+        """A fresh team, named `slow-...`, that may make so many `requests` a minute."""
         team = f"slow-{next(self._teams)}"
         self.keys[team] = self.served.key(team, budget="none", limits={"requests": f"{requests}/min"})
+        return team
+
+    def exhausted(self, requests: int) -> str:
+        """A fresh team that has made the `requests` of its minute; the next must wait for a minute divided by them."""
+        team = self.limited(requests)
         assert [self.ask(team) for _ in range(requests + 1)] == [200] * requests + [429]
         return team
 

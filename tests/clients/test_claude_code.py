@@ -67,7 +67,7 @@ def test_it_asks_again_after_429_and_503_but_not_after_402(served: Gateway, runn
     with served.counting(ROUTE) as counts:
         claude(served, runner, "poor", "hi")
     assert counts == {402: 1}
-    team = served.exhausted(6)
+    team = served.exhausted(3)
     with served.counting(ROUTE) as counts:
         shown = claude(served, runner, team, "hi")
     assert (shown.status, counts[200]) == (0, 1), shown.all

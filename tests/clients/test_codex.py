@@ -62,6 +62,6 @@ def test_it_asks_five_times_more_after_402_which_is_its_own_rule(served: Gateway
 
 def test_it_asks_again_after_429(served: Gateway, runner: Runner) -> None:
     with served.counting(ROUTE) as counts:
-        shown = codex(served, runner, served.exhausted(20), "hi")
+        shown = codex(served, runner, served.exhausted(3), "hi")
     assert (shown.status, counts[200]) == (0, 1), shown.all
     assert counts[429] >= 1

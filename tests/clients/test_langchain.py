@@ -59,8 +59,7 @@ def test_it_asks_again_after_429_but_not_after_402(served: Gateway, runner: Runn
     with served.counting(ROUTES[name]) as counts:
         say(served, runner, "poor", name, "hi", "demo")
     assert counts == {402: 1}
-    team = served.exhausted(6)
     with served.counting(ROUTES[name]) as counts:
-        status, shown = say(served, runner, team, name, "hi", "demo")
-    assert (status, counts[200]) == (0, 1), shown
+        status, shown = say(served, runner, served.limited(6), name, "hi", "demo", "2", "7")
+    assert (status, counts[200]) == (0, 7), shown
     assert counts[429] >= 1
