@@ -94,3 +94,38 @@ def test_a_usage_is_booked_whole(
         name: int(number) for name, number in told.items()
     }
     assert (entry["cost_nano_usd"], entry["basis"]) == (cost_nano, "reported")
+
+
+@pytest.mark.parametrize(
+    ("model", "uses", "status"), [("messages", {}, 400), ("messages", {"max_uses": 2}, 200), ("chat", {}, 200)]
+)
+def test_a_tool_without_a_limit_is_refused_where_its_provider_would_run_it(
+    served: Served, model: str, uses: dict[str, int], status: int
+) -> None:
+    """Under a budget; a provider of another format is not told of the tool at all."""
+    tools = [{"type": "web_search_20250305", "name": "web_search", **uses}]
+    body = {"model": model, "max_tokens": 9, "tools": tools, "messages": [{"role": "user", "content": "!echo x"}]}
+    found, answer = served.call("POST", "/v1/messages", body, served.key("tools"))
+    assert found == status, answer
+    if status == 400:
+        assert "max_uses" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"model": "a\0b"}, "characters that no name has"),
+        ({"max_tokens": 5 * 10**15}, "16,000,000 tokens"),
+        ({"n": 1_000}, "128 answers"),
+        ({"messages": [{"role": "user", "content": [{}] * 100_001}]}, "100,000 objects"),
+    ],
+)
+def test_what_no_sum_of_money_holds_is_refused_and_the_books_go_on(
+    served: Served, more: dict[str, object], said: str
+) -> None:
+    key = served.key("bounds")
+    body = {"model": "chat", "messages": [{"role": "user", "content": "!echo x"}], **more}
+    status, answer = served.call("POST", "/v1/chat/completions", body, key)
+    assert status == 400
+    assert said in answer["error"]["message"]
+    assert served.call("GET", "/health/journal")[1]["details"]["projecting"]

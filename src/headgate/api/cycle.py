@@ -256,7 +256,8 @@ class Cycle:
             self.keep_alive = False
         if not self.keep_alive:
             headers.append((b"connection", b"close"))
-        head = b"%b%b\r\n" % (_STATUS_LINES[status], b"".join([b"%b: %b\r\n" % header for header in headers]))
+        line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status  # providers use more than are registered
+        head = b"%b%b\r\n" % (line, b"".join([b"%b: %b\r\n" % header for header in headers]))
         if head.count(b"\n") != len(headers) + 2 or head.count(b"\r") != len(headers) + 2 or b"\0" in head:
             raise ValueError("a header of the response holds a line break")
         return head

@@ -13,6 +13,8 @@ from headgate.domain.answer import Answer, Books, RateWindow
 from headgate.domain.money import decimal_usd
 from headgate.domain.refusal import Refusal
 
+MAX_DROPPED_CHARS: Final = 2_000
+"""Characters of the list of what could not cross; its names are a caller's."""
 DEFAULT_RETRY_S: Final = 1.0
 """What `Retry-After` says with 503 where nobody knows better."""
 
@@ -28,7 +30,7 @@ def answer_head(answer: Answer, books: Books) -> list[Header]:
     if answer.headers:
         head += [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
     if answer.dropped:
-        head.append((b"x-headgate-dropped", header_value(", ".join(answer.dropped))))
+        head.append((b"x-headgate-dropped", header_value(", ".join(answer.dropped)[:MAX_DROPPED_CHARS])))
     return head
 
 

@@ -100,7 +100,7 @@ class CallerProtocol(asyncio.Protocol):
         """Bytes of a request."""
         if self._reading is None:
             self._head_bytes += len(data)
-            if not self._in_head:
+            if not self._in_head and self._cycle is None:
                 self._in_head = True
                 self._since_s = self._loop.time()
         else:

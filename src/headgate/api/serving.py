@@ -18,6 +18,13 @@ from headgate.lifecycle import answering
 PRIORITIES: Final = ("interactive", "batch", "background")
 STRICT: Final = "x-headgate-strict"
 _CREDENTIALS: Final = ("x-api-key", "api-key", "x-goog-api-key")
+MAX_VALUES: Final = 100_000
+"""Objects and arrays of a body; reading more would hold everybody up."""
+MAX_OUTPUT_TOKENS: Final = 16_000_000
+MAX_CHOICES: Final = 128
+MAX_TOOL_REQUESTS: Final = 1_000
+SMALL_BODY_BYTES: Final = 64 * 1024
+"""Larger ones are read only for callers who are known."""
 _LOGGER: Final = logging.getLogger(__name__)
 
 
@@ -28,6 +35,8 @@ async def serve(front: Front, surface: Surface, exchange: Exchange) -> None:
     except Refusal as refusal:
         await _refuse(surface, exchange, refusal)
         return
+    if len(raw) > SMALL_BODY_BYTES and not await _is_known(front, exchange):
+        raw = b""
     call = read_call(surface, exchange, raw)
     serving = asyncio.current_task()
     assert serving is not None, "a surface is served by a task"
@@ -39,6 +48,15 @@ async def serve(front: Front, surface: Surface, exchange: Exchange) -> None:
             raise
 
 
+async def _is_known(front: Front, exchange: Exchange) -> bool:
+    """Whether the caller is; one who is not is told so when it is authenticated, whatever its body says."""
+    try:
+        await front.platform.identity.identify(credential(exchange.headers), exchange.at_ms)
+    except Refusal:
+        return False
+    return True
+
+
 def read_call(surface: Surface, exchange: Exchange, raw: bytes) -> Call:
     """The call in an exchange whose body is `raw`; a body that cannot be read becomes the refusal that says why."""
     headers = exchange.headers
@@ -46,7 +64,10 @@ def read_call(surface: Surface, exchange: Exchange, raw: bytes) -> Call:
     use_case = pipeline = team = None
     try:
         _check(headers, surface.wire)
+        if raw.count(b"{") + raw.count(b"[") > MAX_VALUES:
+            raise Refusal("invalid_request", f"A body may hold {MAX_VALUES:,} objects and arrays; send fewer.")
         body, use_case, pipeline, team = surface.read(raw, headers)
+        _check_bounds(body)
     except Refusal as refusal:
         body = refusal
     return Call(
@@ -61,7 +82,7 @@ def read_call(surface: Surface, exchange: Exchange, raw: bytes) -> Call:
         use_case=headers.get("x-headgate-use-case") or use_case,
         pipeline=headers.get("x-headgate-pipeline") or pipeline,
         project=headers.get("x-headgate-project"),
-        user=headers.get("x-headgate-user"),
+        user=_utf8(headers.get("x-headgate-user")),
         team=team,
         priority=headers.get("x-headgate-priority", PRIORITIES[0]),
         method=exchange.method,
@@ -78,6 +99,34 @@ def credential(headers: Mapping[str, str]) -> str | None:
         if name in headers:
             return headers[name]
     return None
+
+
+def _utf8(value: str | None) -> str | None:
+    """A header's value that people wrote: in UTF-8, where it is that (RFC 9110, 5.5, leaves it open)."""
+    if value is None or value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _check_bounds(request: Request) -> None:
+    """Refuse what no model does and no sum of money holds.
+
+    Raises:
+        Refusal: `invalid_request`.
+    """
+    limit = request.max_output_tokens
+    if limit is not None and limit > MAX_OUTPUT_TOKENS:
+        raise Refusal("invalid_request", f"The output limit may be {MAX_OUTPUT_TOKENS:,} tokens, not {limit}.")
+    if request.choices > MAX_CHOICES:
+        raise Refusal("invalid_request", f"At most {MAX_CHOICES} answers may be asked for at once.", param="n")
+    if request.tool_requests > MAX_TOOL_REQUESTS:
+        sentence = f"A tool may run {MAX_TOOL_REQUESTS:,} times for a request at most."
+        raise Refusal("invalid_request", sentence, param="tools")
+    if request.model and not request.model.isprintable():
+        raise Refusal("invalid_request", "The model's name holds characters that no name has.", param="model")
 
 
 async def _answer(front: Front, surface: Surface, exchange: Exchange, call: Call) -> None:

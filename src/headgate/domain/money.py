@@ -8,6 +8,8 @@ import msgspec
 from headgate.domain.usage import Usage
 
 NANO_USD = 1_000_000_000
+MAX_AMOUNT_CHARS = 40
+"""Characters of an amount as people write it."""
 _AMOUNT = re.compile(r"(\d+(?:\.\d{1,9})?)\s*USD\Z")
 _BUDGET = re.compile(r"(.+?)\s*/\s*(day|month)\Z")
 
@@ -91,9 +93,9 @@ def nano_usd(text: str) -> int:
     Raises:
         ValueError: `text` is not an amount in USD.
     """
-    match = _AMOUNT.match(text.strip())
+    match = _AMOUNT.match(text.strip()) if len(text) <= MAX_AMOUNT_CHARS else None
     if match is None:
-        raise ValueError(f"'{text}' is not an amount; write it as 500 USD or 0.50 USD")
+        raise ValueError(f"'{text[:MAX_AMOUNT_CHARS]}' is not an amount; write it as 500 USD or 0.50 USD")
     return int(Decimal(match[1]) * NANO_USD)
 
 
@@ -103,9 +105,9 @@ def budget(text: str) -> Budget:
     Raises:
         ValueError: `text` is not an amount for a period.
     """
-    match = _BUDGET.match(text.strip())
+    match = _BUDGET.match(text.strip()) if len(text) <= MAX_AMOUNT_CHARS else None
     if match is None:
-        raise ValueError(f"'{text}' is not a budget; write it as 500 USD/month or 20 USD/day")
+        raise ValueError(f"'{text[:MAX_AMOUNT_CHARS]}' is not a budget; write it as 500 USD/month or 20 USD/day")
     return Budget(nano=nano_usd(match[1]), period=match[2])
 
 

@@ -5,6 +5,8 @@ import contextlib
 from enum import StrEnum
 from typing import Final
 
+import psycopg
+
 from headgate.identity import store
 from headgate.kit.clock import Clock
 from headgate.storage.postgres.database import Database, DatabaseAway
@@ -71,7 +73,7 @@ class Freshness:
         try:
             async with self._database.system() as connection:
                 version = await store.version(connection)
-        except DatabaseAway:
+        except (DatabaseAway, psycopg.Error):
             within = self.clock.monotonic_ns() - self._confirmed_ns < GRACE_NS
             self.state = IdentityState.GRACE if within else IdentityState.AWAY
             return

@@ -40,6 +40,7 @@ class Memory(Generic[K, V]):
         self._kept: OrderedDict[K, _Kept[V]] = OrderedDict()
         self._unknown: OrderedDict[K, tuple[int, int]] = OrderedDict()
         self._reading: dict[K, asyncio.Task[V | None]] = {}
+        self._one_read = asyncio.Semaphore(1)
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -74,7 +75,8 @@ class Memory(Generic[K, V]):
         freshness = self._freshness
         epoch, kept = freshness.epoch, self._kept.get(key)
         try:
-            value = await self._read(key)
+            async with self._one_read:  # whoever tries keys that do not exist takes one connection, not all
+                value = await self._read(key)
         except DatabaseAway:
             if kept is None or freshness.doubtful:
                 raise _not_ready() from None

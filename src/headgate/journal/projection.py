@@ -89,6 +89,7 @@ class Projection:
             return False
         now_ms, end = self._clock.now_ms(), self._segments.end
         batch = await self._read_batch(self._segments.after(self.position))
+        self._track(batch)
         self._known = False  # until the commit is known to have succeeded
         async with self._database.system(timeout_s=TRANSACTION_TIMEOUT_S) as connection:
             await store.advance(connection, self._incarnation, self.position, batch.end, len(batch.bodies))
@@ -102,7 +103,7 @@ class Projection:
             self.complete_ms = now_ms
         elif batch.bodies and isinstance(last := batch.bodies[-1], AttemptOpen | AttemptClose | Close):
             self.complete_ms = last.at_ms
-        self._discard(batch)
+        self._discard()
         return True
 
     async def finish(self) -> None:
@@ -161,12 +162,15 @@ class Projection:
             self.damaged_bytes += gap.end - gap.start
             _log.critical("the journal is damaged: %d bytes are no frame: %s", gap.end - gap.start, where)
 
-    def _discard(self, batch: Batch) -> None:
+    def _discard(self) -> None:
         """Remove the segments that nobody needs any more."""
+        if self._segments.numbers[0] < self.position.segment:
+            self._segments.discard(min(self._open.values(), default=self.position.segment))
+
+    def _track(self, batch: Batch) -> None:
+        """Note which requests are open; doing it again with a batch, whose commit was in doubt, changes nothing."""
         for body in batch.bodies:
             if type(body) is AttemptOpen:
                 self._open.setdefault(body.request_id, batch.end.segment)
             elif type(body) is Close:
                 self._open.pop(body.request_id, None)
-        if self._segments.numbers[0] < self.position.segment:
-            self._segments.discard(min(self._open.values(), default=self.position.segment))

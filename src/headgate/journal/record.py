@@ -19,6 +19,8 @@ from headgate.kit.clock import Clock
 MAX_HELD_EVENTS: Final = 64
 """Events that may follow `finished`; a provider that sends more is cut off there."""
 
+MAX_SENTENCE_CHARS: Final = 2_000
+"""Characters of a step's sentence; some quote what a caller sent."""
 TERMINAL: Final = frozenset({EventKind.FINISHED, EventKind.FAILED})
 CONTENT: Final = frozenset(
     {EventKind.TEXT, EventKind.REASONING, EventKind.TOOL_START, EventKind.TOOL_ARGUMENTS, EventKind.CITATION}
@@ -217,6 +219,8 @@ class Record:
     def step(self, name: str, sentence: str) -> None:
         """Record a decision; its own time is what passed since the step before, less the wait for providers."""
         now = self.clock.monotonic_ns()
+        if len(sentence) > MAX_SENTENCE_CHARS:
+            sentence = sentence[:MAX_SENTENCE_CHARS] + " ..."
         self.steps.append(Step(name, sentence, max(0, now - self._mark_ns) // 1000))
         self._mark_ns = now
 

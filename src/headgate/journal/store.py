@@ -7,11 +7,10 @@ here, and a place in an array is a field's place in `records.py`.
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
-
 from headgate.journal.records import Admin, Close, Unauthenticated
 from headgate.journal.segments import Position
 from headgate.storage.postgres.connecting import Connection
+from headgate.storage.postgres.rows import json_text
 
 _ADVANCE: Final = """
 UPDATE incarnations SET segment = %s, byte_offset = %s, records = records + %s
@@ -42,7 +41,6 @@ GROUP BY r->>0, r->>1
 ON CONFLICT (minute, source, incarnation)
     DO UPDATE SET count = known.count + excluded.count, last_code = excluded.last_code
 """
-_encode = msgspec.json.Encoder().encode
 
 
 class PositionMoved(Exception):
@@ -87,20 +85,14 @@ async def mark_closed(connection: Connection, incarnation: str) -> None:
 
 async def insert_requests(connection: Connection, closes: Sequence[Close]) -> None:
     """One row for each CLOSE; a request that is there already stays as it is."""
-    await connection.execute(_INSERT_REQUESTS, (_text(closes),))
+    await connection.execute(_INSERT_REQUESTS, (json_text(closes),))
 
 
 async def insert_acts(connection: Connection, acts: Sequence[Admin]) -> None:
     """One row for each administrative act; one that is there already stays as it is."""
-    await connection.execute(_INSERT_ACTS, (_text(acts),))
+    await connection.execute(_INSERT_ACTS, (json_text(acts),))
 
 
 async def add_unauthenticated(connection: Connection, incarnation: str, counts: Sequence[Unauthenticated]) -> None:
     """Add to the row of each source and minute."""
-    await connection.execute(_ADD_UNAUTHENTICATED, (incarnation, _text(counts)))
-
-
-def _text(rows: Sequence[object]) -> str:
-    """`rows` as JSON; the character U+0000, which PostgreSQL's text cannot hold, becomes U+FFFD."""
-    text = _encode(rows).decode()
-    return text.replace("\\u0000", "\\ufffd") if "\\u0000" in text else text
+    await connection.execute(_ADD_UNAUTHENTICATED, (incarnation, json_text(counts)))

@@ -2,6 +2,8 @@
 
 import re
 
+MAX_CHARS = 24
+"""Characters of a quantity as people write it."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d|w|y)\Z")
 _DURATION_MS = {
     "ms": 1,
@@ -24,9 +26,11 @@ def duration_ms(text: str) -> int:
     Raises:
         ValueError: `text` is no number with one of these units.
     """
-    match = _DURATION.match(text.strip())
+    match = _DURATION.match(text.strip()) if len(text) <= MAX_CHARS else None
     if match is None:
-        raise ValueError(f"'{text}' is not a duration; write a number with a unit, such as 300ms, 30s, 5m, 1h or 30d")
+        raise ValueError(
+            f"'{text[:MAX_CHARS]}' is not a duration; write a number with a unit, such as 300ms, 30s, 5m, 1h or 30d"
+        )
     return round(float(match[1]) * _DURATION_MS[match[2]])
 
 
@@ -36,9 +40,9 @@ def size_bytes(text: str) -> int:
     Raises:
         ValueError: `text` is no number with one of these units.
     """
-    match = _SIZE.match(text.strip())
+    match = _SIZE.match(text.strip()) if len(text) <= MAX_CHARS else None
     if match is None:
-        raise ValueError(f"'{text}' is not a size; write a number with a unit, such as 64KiB or 10MB")
+        raise ValueError(f"'{text[:MAX_CHARS]}' is not a size; write a number with a unit, such as 64KiB or 10MB")
     return round(float(match[1]) * _SIZE_BYTES[match[2]])
 
 
@@ -48,7 +52,7 @@ def count(text: str) -> int:
     Raises:
         ValueError: `text` is no number with `k`, `M` or nothing behind it.
     """
-    match = _COUNT.match(text.strip())
+    match = _COUNT.match(text.strip()) if len(text) <= MAX_CHARS else None
     if match is None:
-        raise ValueError(f"'{text}' is not a count; write a number such as 100, 400k or 1.5M")
+        raise ValueError(f"'{text[:MAX_CHARS]}' is not a count; write a number such as 100, 400k or 1.5M")
     return round(float(match[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[match[2]])

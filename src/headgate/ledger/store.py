@@ -10,7 +10,7 @@ import msgspec
 from headgate.domain.money import Budget
 from headgate.journal.records import AttemptClose
 from headgate.storage.postgres.connecting import Connection
-from headgate.storage.postgres.rows import struct_row
+from headgate.storage.postgres.rows import json_text, struct_row
 
 _BOOK: Final = """
 INSERT INTO ledger_entries (request_id, attempt, at, team_key, project_key, user_key, virtual_key, use_case, pipeline,
@@ -167,7 +167,7 @@ class Sum(msgspec.Struct, frozen=True):
 
 async def book(connection: Connection, closes: Sequence[AttemptClose]) -> set[tuple[str, int]]:
     """Insert the entries that are not there yet; the request id and attempt of those inserted."""
-    cursor = await connection.execute(_BOOK, (msgspec.json.encode([_columns(close) for close in closes]).decode(),))
+    cursor = await connection.execute(_BOOK, (json_text([_columns(close) for close in closes]),))
     return {(str(row[0]), row[1]) for row in await cursor.fetchall()}
 
 

@@ -16,7 +16,7 @@ from headgate.limits.accounts import Account, key_of
 from headgate.limits.hold import BudgetHold
 from headgate.limits.leases import Figures, Leases, Short
 from headgate.limits.rates import Counters, Taken
-from headgate.limits.refusals import over_budget, over_rate, unbounded
+from headgate.limits.refusals import over_budget, over_rate
 from headgate.storage.counters.rates import REQUESTS, TOKENS, Full, RateScope
 
 MAX_BINDINGS: Final = 16_384
@@ -159,8 +159,6 @@ class Admission:
             if isinstance(body, Refusal):
                 raise body
             first = candidates(record.policy, record.use_case, body.model)[0]
-            if body.unbounded_tool and self._binding.accounts:
-                raise unbounded(body.unbounded_tool)
             return body, bound(body, first.deployment).nano
         except Refusal:
             await self._refuse_if_spent()

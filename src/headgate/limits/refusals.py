@@ -89,13 +89,3 @@ def _details(account: Account) -> dict[str, object]:
 
 def _ask(owner: str) -> str:
     return f"or ask {owner}" if owner else "or ask its owner"
-
-
-def unbounded(tool: str) -> Refusal:
-    """The refusal of a call whose cost has no bound, under a budget."""
-    return Refusal(
-        "invalid_request",
-        f"The tool '{tool}' may run any number of times, so its cost has no bound and does not fit under a budget; "
-        "set its max_uses.",
-        param="tools",
-    )

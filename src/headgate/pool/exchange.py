@@ -77,7 +77,7 @@ class Exchange:
                 reply = await self._enter(error_wire)
                 await self._begin(codec.stream_reader(hide_usage=hide_usage), reply.chunks())
         except (TimeoutError, TransportFailed, ValueError) as error:
-            refusal = self._failed(error, Basis.RESERVED)
+            refusal = self._failed(error, Basis.RESERVED if self._usage is None else Basis.ESTIMATED)
             await self.close()
             raise refusal from error
         except BaseException:
@@ -108,7 +108,10 @@ class Exchange:
 
     async def _refused(self, reply: Reply, error_wire: WireFormat) -> Refusal:
         """What the provider's error status comes to; providers bill nothing for it."""
-        body = (await reply.body())[:MAX_ERROR_BYTES]
+        try:
+            body = (await reply.body())[:MAX_ERROR_BYTES]
+        except TransportFailed:
+            body = b""  # the status says it all
         refusal = refusal_of(reply.status, body, reply.headers, error_wire)
         if reply.status >= 500 or reply.status == 408:
             self._standing.failed(refusal.sentence)
@@ -125,7 +128,9 @@ class Exchange:
                 break
         failure = next((event for event in events if event.kind is EventKind.FAILED), None)
         if failure is not None or not events:
+            self._account(events)
             raise TransportFailed(failure.text if failure else "the stream ended before its first event")
+        self._standing.answering()
         self._reader, self._chunks = reader, chunks
         self._take(events)
 

@@ -17,13 +17,17 @@ from headgate.pool.eligible import eligible
 from headgate.pool.exchange import Exchange
 from headgate.pool.providers.kind import Headers
 from headgate.pool.reach import Reach, Way
-from headgate.pool.refusals import Rejected, Uncarried, exhausted, moves_on, refuse_dropped
+from headgate.pool.refusals import Rejected, Uncarried, exhausted, is_the_providers, moves_on, refuse_dropped, unbounded
 from headgate.pool.retries import RetryBudget
 from headgate.pool.spread import spread
 from headgate.pool.standing import Standing
 from headgate.pool.transport import Transport, Upstream
 from headgate.wire.codec import Edits
 
+MAX_BUDGETS: Final = 10_000
+"""Teams whose retries are counted."""
+DRAINED_MS: Final = 30_000
+"""When to try again where everything is drained; nobody knows when it will be restored."""
 MAX_STANDINGS: Final = 4096
 """Deployments whose standing is kept; callers make up names where a pattern takes any."""
 PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
@@ -37,6 +41,8 @@ class DeploymentState(NamedTuple):
     models: tuple[str, ...]
     """The names under which it is configured."""
     standing: Standing
+    drained: bool
+    """Whether an operator took it out."""
 
 
 class ProviderState(NamedTuple):
@@ -62,7 +68,8 @@ class Pool:
         self._random = random or Random()  # noqa: S311 - load is spread by it, no secret made
         self._reaches: dict[str, Reach] = {}
         self._standings: dict[str, Standing] = {}
-        self._retries = RetryBudget()
+        self._retries: dict[int, RetryBudget] = {}
+        self._drained: set[str] = set()
 
     def call(self, record: Record, purpose: Purpose, request: Request) -> "Calling":
         """A block that gives the answer of the first deployment that begins one; until then the caller got nothing.
@@ -93,9 +100,25 @@ class Pool:
                 models.setdefault(deployment.name, []).append(model.name)
                 found[deployment.name] = deployment
         return [
-            DeploymentState(found[name], tuple(names), self._standing(policy.providers[found[name].provider], name))
+            DeploymentState(
+                found[name],
+                tuple(names),
+                self._standing(policy.providers[found[name].provider], name),
+                name in self._drained,
+            )
             for name, names in models.items()
         ]
+
+    def deployment(self, policy: Policy, name: str) -> DeploymentState:
+        """How the deployment `name` of `policy` stands.
+
+        Raises:
+            Refusal: `not_found`.
+        """
+        for state in self.deployments(policy):
+            if state.deployment.name == name:
+                return state
+        raise Refusal("not_found", f"There is no deployment '{name[:256]}'; GET /admin/v1/pool lists them.")
 
     def drain(self, policy: Policy, name: str, *, drained: bool) -> DeploymentState:
         """Send no more calls to a deployment of `policy`, or send them again; those under way go on.
@@ -103,11 +126,26 @@ class Pool:
         Raises:
             Refusal: `not_found`.
         """
-        for state in self.deployments(policy):
-            if state.deployment.name == name:
-                state.standing.drained = drained
-                return state
-        raise Refusal("not_found", f"There is no deployment '{name}'; GET /admin/v1/pool lists them.")
+        self.deployment(policy, name)
+        if drained:
+            self._drained.add(name)
+        else:
+            self._drained.discard(name)
+        return self.deployment(policy, name)
+
+    def _is_drained(self, deployment: Deployment) -> bool:
+        """A pattern's deployment is drained under the name that it is configured by."""
+        drained = self._drained
+        return bool(drained) and (deployment.name in drained or f"{deployment.provider}/*" in drained)
+
+    def _retry_budget(self, team: int) -> RetryBudget:
+        """Of one team, so that none spends another's."""
+        budget = self._retries.get(team)
+        if budget is None:
+            if len(self._retries) >= MAX_BUDGETS:
+                del self._retries[next(iter(self._retries))]
+            budget = self._retries[team] = RetryBudget()
+        return budget
 
     async def _first_answer(
         self, record: Record, use_case: UseCase, purpose: Purpose, request: Request
@@ -120,21 +158,25 @@ class Pool:
         def standing_of(candidate: Candidate) -> Standing:
             return self._standing(providers[candidate.deployment.provider], candidate.deployment.name)
 
-        self._retries.called()
+        retries = self._retry_budget(record.subject.team)
+        retries.called()
         deadline_ns = self._clock.monotonic_ns() + use_case.chain.timeout_ms * 1_000_000
         for candidate in spread(eligible(record.policy, use_case, request), request, standing_of, self._random):
             left_ms = (deadline_ns - self._clock.monotonic_ns()) // 1_000_000
             if len(refusals) > use_case.chain.retries or left_ms <= 0:
                 break
             deployment, standing = candidate.deployment.name, standing_of(candidate)
+            if self._is_drained(candidate.deployment):
+                held_back_ms.append(DRAINED_MS)
+                record.step("run", f"{deployment} is drained")
+                continue
             if not standing.allows():
                 held_back_ms.append(standing.breaker.opens_in_ms())
-                why = "drained" if standing.drained else "held back after repeated failures"
-                record.step("run", f"{deployment} is {why}")
+                record.step("run", f"{deployment} is held back after repeated failures")
                 continue
-            if refusals and not self._retries.spend():
+            if any(map(is_the_providers, refusals)) and not retries.spend():
                 standing.undecided()
-                record.step("run", f"{deployment} is not tried: a tenth of all calls are retries already")
+                record.step("run", f"{deployment} is not tried: a tenth of the team's calls are retries already")
                 break
             try:
                 asking = Asking(record, purpose, request, candidate, standing, left_ms)
@@ -184,6 +226,8 @@ class Pool:
             headers = _headers(request, way)
             if way.sign is not None:
                 headers += await way.sign(way.url, body)
+            if request.unbounded_tool and way.callers_codec is not None and record.hold.accounts:
+                raise unbounded(request.unbounded_tool)
             most = bound(request, deployment)
             await record.hold.cover(most.nano)
             attempt = record.attempt(purpose, candidate.model, deployment, most.nano)

@@ -137,6 +137,21 @@ def moves_on(refusal: Refusal) -> bool:
     return refusal.code in ("provider_error", "provider_timeout", "context_too_long")
 
 
+def unbounded(tool: str) -> Refusal:
+    """The refusal of a call whose cost has no bound, under a budget."""
+    return Refusal(
+        "invalid_request",
+        f"The tool '{tool[:64]}' may run any number of times, so its cost has no bound and does not fit a budget; "
+        "set its max_uses, or max_tool_calls.",
+        param="tools",
+    )
+
+
+def is_the_providers(refusal: Refusal) -> bool:
+    """Whether the provider failed, and not the request, so that trying again adds to its trouble."""
+    return refusal.code in ("provider_error", "provider_timeout")
+
+
 def exhausted(refusals: list[Refusal], held_back_ms: list[int], uncarried: Sequence[Refusal] = ()) -> Refusal:
     """What the caller is told when the whole chain gave no answer: first what may pass, then what its call lacks."""
     if refusals:
@@ -145,7 +160,7 @@ def exhausted(refusals: list[Refusal], held_back_ms: list[int], uncarried: Seque
         return uncarried[0]
     return Refusal(
         "no_deployment_available",
-        "Every provider of this model failed lately and is held back for a moment; try again after the given time.",
+        "Every provider of this model failed lately or is taken out; try again after the given time.",
         retry_after_s=max(1.0, min(held_back_ms, default=0) / 1000),
     )
 

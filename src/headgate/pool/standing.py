@@ -11,12 +11,10 @@ DECAY: Final = 0.1
 class Standing:
     """One deployment as its calls saw it. Every call that `allows` let through reports exactly one of its ends."""
 
-    __slots__ = ("availability", "breaker", "calls", "drained", "last_error", "latency_ms", "under_way")
+    __slots__ = ("availability", "breaker", "calls", "last_error", "latency_ms", "under_way")
 
     def __init__(self, breaker: Breaker) -> None:
         self.breaker = breaker
-        self.drained = False
-        """Whether an operator took it out."""
         self.calls = 0
         self.under_way = 0
         self.latency_ms = 0.0
@@ -27,7 +25,7 @@ class Standing:
 
     def allows(self) -> bool:
         """Whether a call may be sent now; then it counts as under way."""
-        if self.drained or not self.breaker.allows():
+        if not self.breaker.allows():
             return False
         self.under_way += 1
         return True
@@ -35,6 +33,10 @@ class Standing:
     def again(self) -> None:
         """A call that has ended is sent once more."""
         self.under_way += 1
+
+    def answering(self) -> None:
+        """An answer began: the provider works, however long its caller takes to read it."""
+        self.breaker.succeeded()
 
     def succeeded(self, waited_ms: float = 0.0) -> None:
         """A call reached a provider that works, `waited_ms` milliseconds before its answer began; 0 for no answer."""

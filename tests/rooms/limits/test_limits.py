@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import msgspec
 import pytest
 from tests.rooms.limits.worlds import BOUND, DEPLOYMENT, Frames, allowance, books, incarnation, record, request
 
@@ -56,16 +55,6 @@ async def test_a_call_that_nothing_binds_is_let_in_without_a_hold(limits: Limits
         assert opened.hold is NO_HOLD
     assert opened.windows == ()
     assert [step.name for step in opened.steps] == ["admit"]
-
-
-async def test_a_tool_without_a_limit_is_refused_under_a_budget_alone(limits: Limits, clock: ManualClock) -> None:
-    asked = msgspec.structs.replace(request(), unbounded_tool="web_search")
-    async with limits.admit(record(clock, [allowance()], asked)):
-        pass
-    refusal = await refused(limits, record(clock, [allowance(budgets=[Budget(10**12, "month")])], asked))
-    assert (refusal.code, refusal.param) == ("invalid_request", "tools")
-    assert "set its max_uses" in refusal.sentence
-    assert limits.figures().held == 0
 
 
 async def test_the_hundred_and_first_call_of_a_burst_is_told_exactly_when_to_come_back(

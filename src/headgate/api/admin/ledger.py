@@ -13,6 +13,8 @@ from headgate.domain.money import NANO_USD
 from headgate.identity import roles
 from headgate.ledger.store import Entry, Wanted
 
+MAX_ATTEMPT: Final = 1_000
+"""More than any call makes."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -118,6 +120,8 @@ def _read_cursor(cursor: str | None) -> tuple[datetime | None, str | None, int |
         return None, None, None
     try:
         at, request_id, attempt = cursor.split(".")
+        if not 0 < int(attempt) <= MAX_ATTEMPT:
+            raise ValueError(attempt)
         return _EPOCH + int(at) * _MICROSECOND, str(UUID(request_id)), int(attempt)
     except (ValueError, OverflowError):
         raise bad_cursor() from None

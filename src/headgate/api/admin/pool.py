@@ -38,11 +38,11 @@ class DeploymentOut(BaseModel):
 def add_pool(router: APIRouter, platform: Administered, policy: Callable[[], Policy], clock: Clock) -> None:
     """Add the calls for the pool."""
 
-    def act(request: Request, action: str, state: DeploymentState) -> DeploymentOut:
+    def act(request: Request, action: str, name: str, *, drained: bool) -> DeploymentOut:
         known = actor(request)
-        name = state.deployment.name
+        platform.pool.deployment(policy(), name)
         platform.journal.append(Admin(known.request_id, clock.now_ms(), known.principal.key_id, None, action, name))
-        return _out(state)
+        return _out(platform.pool.drain(policy(), name, drained=drained))
 
     @router.get("/pool", summary="Show the pool", tags=["pool"])
     async def show_pool(request: Request) -> ListOut[DeploymentOut]:
@@ -52,12 +52,12 @@ def add_pool(router: APIRouter, platform: Administered, policy: Callable[[], Pol
     @router.post("/pool/drain", summary="Take a deployment out", tags=["pool"])
     async def drain_deployment(request: Request, body: DeploymentIn) -> DeploymentOut:
         """No more calls are sent to it; those under way go on, and chains move to what comes after it."""
-        return act(request, "drain_deployment", platform.pool.drain(policy(), body.deployment, drained=True))
+        return act(request, "drain_deployment", body.deployment, drained=True)
 
     @router.post("/pool/restore", summary="Put a deployment back", tags=["pool"])
     async def restore_deployment(request: Request, body: DeploymentIn) -> DeploymentOut:
         """Calls are sent to it again."""
-        return act(request, "restore_deployment", platform.pool.drain(policy(), body.deployment, drained=False))
+        return act(request, "restore_deployment", body.deployment, drained=False)
 
 
 def _out(state: DeploymentState) -> DeploymentOut:
@@ -68,7 +68,7 @@ def _out(state: DeploymentState) -> DeploymentOut:
         provider=deployment.provider,
         region=deployment.region,
         breaker=standing.breaker.state,
-        drained=standing.drained,
+        drained=state.drained,
         availability=round(standing.availability, 4),
         latency_ms=round(standing.latency_ms, 3) if standing.latency_ms else None,
         under_way=standing.under_way,

@@ -17,6 +17,11 @@ from headgate.domain.refusal import Refusal
 MAX_PROMPT_CHARS: Final = 32_000
 MAX_TOKENS: Final = 4_096
 
+MAX_MISTAKES: Final = 20
+"""Mistakes told of one body; whoever mends them is told the next."""
+MAX_MEANT_CHARS: Final = 64
+"""Characters of an unknown field's name that is compared with those there are."""
+
 
 class GenerateBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to answer, and how."""
@@ -86,6 +91,8 @@ def _refusal(raw: bytes, error: Exception) -> Refusal:
         return Refusal("invalid_request", 'The body must be a JSON object, such as {"prompt": "Say hello"}.')
     found: list[tuple[str, str]] = []
     for name in _asked(fields):
+        if len(found) >= MAX_MISTAKES:
+            break
         if name == "response_format":
             found += _said(mistakes(fields[name]))
         elif said := _wrong(fields, name):
@@ -113,7 +120,7 @@ def _wrong(fields: dict[str, Any], name: str) -> str:
     if name in MISSING:
         return f"The field '{name}' cannot be served: {MISSING[name]} are not part of this version; leave it out."
     if name not in _TYPES:
-        close = get_close_matches(name, _TYPES, n=1)
+        close = get_close_matches(name, _TYPES, n=1) if len(name) <= MAX_MEANT_CHARS else []
         return f"There is no field '{name[:64]}'; " + (f"did you mean '{close[0]}'?" if close else "leave it out.")
     if name not in fields:
         return f"The field '{name}' is required."

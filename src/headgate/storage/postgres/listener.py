@@ -52,7 +52,7 @@ class Listener:
                         self._call(channel)
                     async for notice in connection.notifies():
                         self._call(notice.channel)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
                 _log.warning("listening for changes again in %.1f s: %s", pause_s, error)
                 self._lost()
             await asyncio.sleep(pause_s)

@@ -83,7 +83,7 @@ def _own_tools(head: _Head) -> tuple[int, str]:
     """How often Anthropic may run its own tools for the request, and the name of one without a limit."""
     if holds_list(head.mcp_servers):
         return 0, "mcp_servers"
-    if not len(memoryview(head.tools)) or not _OWN_TOOLS.search(head.tools):
+    if not len(memoryview(head.tools)) or not (_OWN_TOOLS.search(head.tools) or b"\\" in bytes(head.tools)):
         return 0, ""
     requests, unbounded = 0, ""
     for tool in decode(_TOOLS, head.tools, "tools"):

@@ -27,6 +27,7 @@ class _Head(msgspec.Struct):
     stream_options: _StreamOptions | None = None
     tools: msgspec.Raw = ABSENT
     functions: msgspec.Raw = ABSENT
+    web_search_options: msgspec.Raw = ABSENT
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
@@ -58,8 +59,13 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
         images=0 if found is None else found.images,
         documents=0 if found is None else found.documents,
         has_tools=holds_list(head.tools) or holds_list(head.functions),
+        unbounded_tool="web_search_options" if _is_object(head.web_search_options) else "",
         forward_headers=tuple((name, headers[name]) for name in _FORWARDED if name in headers),
     )
+
+
+def _is_object(value: msgspec.Raw) -> bool:
+    return bytes(memoryview(value)[:1]) == b"{"
 
 
 def splice(request: Request, edits: Edits) -> bytes:

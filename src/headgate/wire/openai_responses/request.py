@@ -25,10 +25,15 @@ class _Head(msgspec.Struct):
     stream: bool | None = None
     max_output_tokens: int | None = None
     tools: msgspec.Raw = ABSENT
+    max_tool_calls: int | None = None
     previous_response_id: Any = None
     conversation: Any = None
     background: bool | None = None
     prompt: Any = None
+
+
+class _Tool(msgspec.Struct):
+    type: str = ""
 
 
 class _Thought(msgspec.Struct):
@@ -37,6 +42,11 @@ class _Thought(msgspec.Struct):
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
+_TOOLS: Final = msgspec.json.Decoder(list[_Tool])
+_RUN_BY_THE_CALLER: Final = frozenset(
+    {"function", "custom", "namespace", "local_shell", "apply_patch", "computer", "computer_use_preview"}
+)
+"""The types of tools that cost nothing but tokens; all others OpenAI runs itself, as often as the model likes."""
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _THOUGHT: Final = msgspec.json.Decoder(_Thought)
 _FOREIGN: Final = re.compile(
@@ -64,6 +74,7 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
             f"The field 'max_output_tokens' must be at least 1, not {limit}; leave it out for the model's own",
         )
     found = input_media(head.input) if first == b"[" else None
+    tool_requests, unbounded_tool = _own_tools(head)
     return Request(
         wire=WireFormat.OPENAI_RESPONSES,
         raw=raw,
@@ -77,8 +88,20 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
         images=0 if found is None else found.images,
         documents=0 if found is None else found.documents,
         has_tools=holds_list(head.tools),
+        tool_requests=tool_requests,
+        unbounded_tool=unbounded_tool,
         forward_headers=tuple((name, headers[name]) for name in _FORWARDED if name in headers),
     )
+
+
+def _own_tools(head: _Head) -> tuple[int, str]:
+    """How often OpenAI may run its own tools for the request, and the type of one without a limit."""
+    if not holds_list(head.tools):
+        return 0, ""
+    own = [tool.type for tool in decode(_TOOLS, head.tools, "tools") if tool.type not in _RUN_BY_THE_CALLER]
+    if not own:
+        return 0, ""
+    return (0, own[0]) if head.max_tool_calls is None else (max(0, head.max_tool_calls), "")
 
 
 def splice(request: Request, edits: Edits) -> bytes:
