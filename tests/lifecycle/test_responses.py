@@ -141,17 +141,23 @@ def test_reasoning_and_an_answer_cut_short_are_shown(running: Running, model: st
     assert [(item.type, item.name) for item in forced.output] == [("function_call", "weather")]
 
 
+DROPPED = "max_tool_calls, truncation, tools.web_search"
+
+
 def test_what_stays_behind_is_named_and_a_strict_call_goes_to_who_can_be_told(running: Running) -> None:
     asked: Any = {"input": "hi", "tools": [*TOOLS, {"type": "web_search"}], "truncation": "auto"}
     with running.client() as client:
+        with pytest.raises(openai.BadRequestError, match="set its max_uses, or max_tool_calls"):
+            client.responses.create(model="gpt", **asked)  # who runs it as often as the model likes, under a budget
+        asked["max_tool_calls"] = 2
         passed = client.responses.with_raw_response.create(model="gpt", **asked)
         crossed = client.responses.with_raw_response.create(model="claude", **asked)
         assert "x-headgate-dropped" not in passed.headers
-        assert crossed.headers["x-headgate-dropped"] == "truncation, tools.web_search"
+        assert crossed.headers["x-headgate-dropped"] == DROPPED
         strict = {"X-Headgate-Strict": "true"}
         moved = client.responses.with_raw_response.create(model="claude", **asked, extra_headers=strict)
         assert moved.headers["x-headgate-deployment"] == "demo/demo"
-        with pytest.raises(openai.BadRequestError, match=r"cannot be told truncation, tools\.web_search"):
+        with pytest.raises(openai.BadRequestError, match=f"cannot be told {DROPPED}"):
             client.responses.create(model="claude", **asked, extra_headers={**strict, "X-Headgate-Use-Case": "alone"})
 
 

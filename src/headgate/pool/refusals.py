@@ -160,7 +160,7 @@ def exhausted(refusals: list[Refusal], held_back_ms: list[int], uncarried: Seque
         return uncarried[0]
     return Refusal(
         "no_deployment_available",
-        "Every provider of this model failed lately or is taken out; try again after the given time.",
+        "Every provider of this model failed lately and is held back for a moment; try again after the given time.",
         retry_after_s=max(1.0, min(held_back_ms, default=0) / 1000),
     )
 
