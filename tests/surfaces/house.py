@@ -101,6 +101,7 @@ class Frames:
     def __init__(self, policy: Policy, clock: ManualClock, closed: Callable[[Record, Close], None]) -> None:
         self._policy, self._clock, self._closed = policy, clock, closed
         self.bodies: list[Any] = []
+        self.writes: list[list[str]] = []
         self.records: list[Record] = []
 
     def open(self, call: Call) -> Record:
@@ -110,6 +111,7 @@ class Frames:
 
     def append(self, *bodies: Any) -> None:
         self.bodies += bodies
+        self.writes.append([type(body).__name__ for body in bodies])
 
     async def durable(self) -> None:
         return None

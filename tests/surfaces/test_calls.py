@@ -5,6 +5,8 @@ import json
 import pytest
 from tests.surfaces.house import CHAT_FRAMES, CHAT_STREAM, CHAT_USAGE, CHAT_WHOLE, DONE, House, Script
 
+from headgate.domain.refusal import Refusal
+
 ASK = {"model": "gpt", "messages": [{"role": "user", "content": "Say hello"}]}
 MESSAGE = {"model": "gpt", "max_tokens": 50, "messages": [{"role": "user", "content": "Say hello"}]}
 
@@ -150,3 +152,29 @@ async def test_of_two_choices_the_one_that_goes_on_after_the_other_finished_is_n
     response = await house.call("POST", "/v1/chat/completions", body)
     assert response.body == b"".join(frames) + b"data: [DONE]\n\n"
     assert [close.outcome for close in house.closes] == ["answered"]
+
+
+async def test_a_users_name_is_read_in_utf_8() -> None:
+    house = House(Script([CHAT_WHOLE]))
+    body = {"model": "gpt", "messages": [{"role": "user", "content": "Say hello"}]}
+    assert (await house.call("POST", "/v1/chat/completions", body, x_headgate_user="jürgen")).status == 200
+    assert house.journal.records[0].call.user == "jürgen"
+
+
+async def test_a_drained_deployment_gets_no_calls_until_it_is_restored() -> None:
+    house = House(Script([CHAT_WHOLE]))
+    pool, body = house.platform.pool, {"model": "gpt", "messages": [{"role": "user", "content": "Say hello"}]}
+    pool.drain(house.policy, "oai/up-1", drained=True)
+    refused = await house.call("POST", "/v1/chat/completions", body)
+    assert (refused.status, refused.headers["retry-after"], house.script.sent) == (503, "30", [])
+    pool.drain(house.policy, "oai/up-1", drained=False)
+    assert (await house.call("POST", "/v1/chat/completions", body)).status == 200
+    with pytest.raises(Refusal, match="no deployment 'oai/nobody'"):
+        pool.drain(house.policy, "oai/nobody", drained=True)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_attempts_end_is_written_together_with_what_follows_it(stream: bool) -> None:
+    house = House(Script(list(CHAT_STREAM) if stream else [CHAT_WHOLE]))
+    assert (await house.call("POST", "/v1/chat/completions", {**ASK, "stream": stream})).status == 200
+    assert house.journal.writes == [["AttemptOpen"], ["AttemptClose", "Close"]]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.api.native.body import MAX_PROMPT_CHARS, MAX_TOKENS, read_body
+from headgate.api.native.body import MAX_MISTAKES, MAX_PROMPT_CHARS, MAX_TOKENS, read_body
 from headgate.domain.refusal import Refusal
 
 
@@ -89,3 +89,8 @@ def test_what_is_within_range_is_read_exactly(prompt: str, max_tokens: int, temp
     assert canonical.messages[0].parts[0].text == prompt
     assert (request.max_output_tokens, canonical.temperature) == (max_tokens, temperature)
     assert request.text_bytes == len(prompt.encode())
+
+
+def test_of_very_many_mistakes_the_first_are_told() -> None:
+    said = wrong(**{f"unknown_{number}": 1 for number in range(50_000)})
+    assert len(said) == MAX_MISTAKES

@@ -322,3 +322,28 @@ async def test_a_caller_who_waits_for_its_answer_is_waited_for() -> None:
         line.writer.write(GET)
         assert (await line.response())[2] == b"one two"
         line.writer.close()
+
+
+async def test_a_status_that_is_not_registered_is_sent_as_it_is() -> None:
+    async def overloaded(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 529, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    assert (await ask(overloaded, GET))[0] == 529
+
+
+async def test_an_empty_line_behind_a_body_does_not_cut_the_answer() -> None:
+    """Old clients send one (RFC 9112, 2.2)."""
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.3)
+        await pieces(scope, receive, send)
+
+    async with served(slow, Hasty) as port:
+        line = await Line.open(port)
+        line.writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nok")
+        await line.writer.drain()
+        await asyncio.sleep(TICK_S)
+        line.writer.write(b"\r\n")
+        assert (await line.response())[2] == b"one two"
+        line.writer.close()

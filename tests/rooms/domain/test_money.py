@@ -3,10 +3,11 @@
 from fractions import Fraction
 from math import ceil
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.domain.money import Price
+from headgate.domain.money import Price, budget, nano_usd
 from headgate.domain.usage import Usage
 from headgate.wire.frames import sound
 
@@ -95,3 +96,11 @@ def test_a_worked_example() -> None:
     price = Price(3_000_000, 15_000_000, 300_000, 3_750_000, 6_000_000, tool_request_nano=10_000_000)
     usage = Usage(1_000, 100, 200, 300, cache_write_1h_tokens=300, tool_requests=2)
     assert price.cost_nano(usage) == 500 * 3_000 + 200 * 300 + 300 * 6_000 + 100 * 15_000 + 20_000_000
+
+
+@pytest.mark.parametrize("text", ["1" + " " * 60_000 + "x", "9" * 900_000 + " USD", "9" * 900_000 + " USD/month"])
+def test_an_amount_of_absurd_length_is_refused_in_a_short_sentence(text: str) -> None:
+    for read in (nano_usd, budget):
+        with pytest.raises(ValueError, match="is not a") as refused:
+            read(text)
+        assert len(str(refused.value)) < 200

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from headgate.domain.money import Budget
@@ -62,6 +63,13 @@ async def test_an_attempt_is_booked_once(house: House) -> None:
     assert await book(house, first, second) == 1
     assert await book(house) == 0
     assert len(await house.ledger.entries(Wanted())) == 2
+
+
+async def test_a_nul_that_a_journal_holds_does_not_stop_the_books(house: House) -> None:
+    """PostgreSQL's text cannot hold it; what was journalled before such names were refused is booked all the same."""
+    assert await book(house, msgspec.structs.replace(close(house), model="a\0b")) == 1
+    (entry,) = await house.ledger.entries(Wanted())
+    assert entry.model == "a\ufffdb"
 
 
 async def test_entries_come_newest_first_by_team_and_page(house: House) -> None:
