@@ -55,3 +55,8 @@ def test_anthropic_resets_are_moments() -> None:
 )
 def test_a_refusal_says_when_and_whether_to_try_again(refusal: Refusal, said: dict[bytes, bytes]) -> None:
     assert dict(refusal_head(refusal, refusal.status)) == said
+
+
+def test_nobody_is_told_to_wait_in_silence_for_longer_than_a_minute() -> None:
+    assert (b"x-should-retry", b"false") not in refusal_head(Refusal("rate_limited", "x", retry_after_s=60), 429)
+    assert (b"x-should-retry", b"false") in refusal_head(Refusal("not_ready", "x", retry_after_s=3600), 503)

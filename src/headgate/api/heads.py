@@ -15,6 +15,8 @@ from headgate.domain.refusal import Refusal
 
 MAX_DROPPED_CHARS: Final = 2_000
 """Characters of the list of what could not cross; its names are a caller's."""
+LONGEST_RETRY_S: Final = 60.0
+"""After longer waits SDKs are told not to try again by themselves: some would sleep for an hour without a word."""
 DEFAULT_RETRY_S: Final = 1.0
 """What `Retry-After` says with 503 where nobody knows better."""
 
@@ -43,7 +45,8 @@ def refusal_head(refusal: Refusal, status: int) -> list[Header]:
     """When and whether to try again, and how to prove who one is."""
     if status in (429, 503):
         after_s = DEFAULT_RETRY_S if refusal.retry_after_s is None else refusal.retry_after_s
-        return [(b"retry-after", b"%d" % max(1, ceil(after_s))), (b"retry-after-ms", b"%d" % ceil(after_s * 1000))]
+        head = [(b"retry-after", b"%d" % max(1, ceil(after_s))), (b"retry-after-ms", b"%d" % ceil(after_s * 1000))]
+        return head if after_s <= LONGEST_RETRY_S else [*head, (b"x-should-retry", b"false")]
     if status == 402:
         return [(b"x-should-retry", b"false")]
     if status == 401:
