@@ -73,10 +73,10 @@ class Log:
         """Write one line."""
         self._writer.write(_ENCODER.encode(line) + b"\n")
 
-    def say(self, message: str) -> None:
+    def say(self, message: str, level: str = "info") -> None:
         """Write what the program itself has to tell its operators."""
         at = self.time(time.time_ns() // 1_000_000)
-        self.line(ProgramLine(at=at, level="info", logger="headgate", message=message))
+        self.line(ProgramLine(at=at, level=level, logger="headgate", message=message))
 
     def time(self, at_ms: int) -> str:
         """`at_ms` (wall time) as RFC 3339 with milliseconds, UTC."""

@@ -22,7 +22,7 @@ class House:
         self.said: list[str] = []
         self.failure: Exception | None = None
         self.came = asyncio.Event()
-        self.reload = Reload(path, {}, self.number, self.apply, self.said.append)
+        self.reload = Reload(path, {}, self.number, self.apply, lambda line, _: self.said.append(line))
 
     async def number(self, configuration: Configuration) -> int:
         digest = configuration.policy.digest

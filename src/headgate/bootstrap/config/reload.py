@@ -26,7 +26,7 @@ class Reload:
         environment: where `${env:}` looks.
         number: writes a configuration down and gives its version.
         apply: brings a configuration into force; what it raises keeps the old one.
-        say: takes one line about each reload.
+        say: takes one line about each reload, and its level.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Reload:
         environment: Mapping[str, str],
         number: Callable[[Configuration], Awaitable[int]],
         apply: Callable[[Configuration], Awaitable[None]],
-        say: Callable[[str], None],
+        say: Callable[[str, str], None],
     ) -> None:
         self._path = path
         self._environment = environment
@@ -83,10 +83,10 @@ class Reload:
             self._say_once(f"kept configuration version {before.policy.version}: {type(error).__name__}: {error}")
             return False
         self._last_said = ""
-        self._say(f"configuration version {after.policy.version} is in force ({after.origin})")
+        self._say(f"configuration version {after.policy.version} is in force ({after.origin})", "info")
         waiting = [name for name in _AT_START if getattr(before.document, name) != getattr(after.document, name)]
         if waiting:
-            self._say(f"changes of {', '.join(waiting)} take effect at the next start")
+            self._say(f"changes of {', '.join(waiting)} take effect at the next start", "warning")
         return True
 
     async def notice(self) -> bool:
@@ -115,5 +115,5 @@ class Reload:
 
     def _say_once(self, line: str) -> None:
         if line != self._last_said:
-            self._say(line)
+            self._say(line, "warning")
             self._last_said = line
