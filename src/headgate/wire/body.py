@@ -151,18 +151,29 @@ def _count_nested(content: msgspec.Raw, found: Media) -> None:
 
 
 def _inline_bytes(block: _Block) -> int:
-    """The length of the block's base64 data; 0 where it is elsewhere."""
+    """The length of the block's base64 data; 0 where it is elsewhere, or is text."""
     source, image, file, audio = map(_value, (block.source, block.image_url, block.file, block.input_audio))
     inline: Any = image
     if isinstance(source, dict) and source.get("type") == "base64":
-        inline = source.get("data")
+        inline = "" if _is_text(str(source.get("media_type"))) else source.get("data")
     elif isinstance(image, dict):
         inline = image.get("url")
     elif isinstance(file, dict):
         inline = file.get("file_data")
     elif isinstance(audio, dict):
         inline = audio.get("data")
-    return len(inline) if isinstance(inline, str) and inline.isascii() else 0
+    return inline_bytes(inline)
+
+
+def inline_bytes(data: Any) -> int:
+    """The length of base64 data; none of a data URL of text, which a provider may be sent, and count, as what it is."""
+    if not isinstance(data, str) or not data.isascii() or _is_text(data[:16].lower().removeprefix("data:")):
+        return 0
+    return len(data)
+
+
+def _is_text(media_type: str) -> bool:
+    return media_type.lower().startswith("text/")
 
 
 def _value(value: msgspec.Raw) -> Any:

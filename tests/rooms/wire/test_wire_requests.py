@@ -30,6 +30,13 @@ def body(**fields: Any) -> bytes:
     return json.dumps({"messages": HELLO, **fields}).encode()
 
 
+@pytest.mark.parametrize("url", ["data:text/plain;base64,", "data:TEXT/csv;base64,"])
+def test_a_text_file_counts_as_the_text_that_it_is(url: str) -> None:
+    data = url + base64.b64encode(b"word " * 10_000).decode()
+    asked = asking({"type": "file", "file": {"filename": "a.txt", "file_data": data}})
+    assert OPENAI_CHAT.read_request(asked, {}).text_bytes == len(asked)
+
+
 @pytest.mark.parametrize(
     ("tools", "found"),
     [

@@ -5,7 +5,7 @@ from typing import Any, Final
 import msgspec
 
 from headgate.domain.refusal import Refusal
-from headgate.wire.body import ABSENT, Media, decode
+from headgate.wire.body import ABSENT, Media, decode, inline_bytes
 
 _IMAGES: Final = frozenset({"input_image", "computer_screenshot"})
 _DOCUMENTS: Final = frozenset({"input_file", "input_audio"})
@@ -56,7 +56,7 @@ def input_media(items: msgspec.Raw) -> Media | None:
             _count([output] if isinstance(output, _Part) else output if isinstance(output, list) else [], found)
         if item.type == "image_generation_call" and item.result:
             found.images += 1
-            found.inline_bytes += _length(item.result)
+            found.inline_bytes += inline_bytes(item.result)
     return found if found.images or found.documents else None
 
 
@@ -66,13 +66,8 @@ def _count(parts: list[_Part | str], found: Media) -> None:
             continue
         if part.type in _IMAGES:
             found.images += 1
-            found.inline_bytes += _length(part.image_url)
+            found.inline_bytes += inline_bytes(part.image_url)
         elif part.type in _DOCUMENTS:
             found.documents += 1
             audio = part.input_audio
-            found.inline_bytes += _length(audio.get("data") if isinstance(audio, dict) else part.file_data)
-
-
-def _length(inline: Any) -> int:
-    """The length of base64 data."""
-    return len(inline) if isinstance(inline, str) and inline.isascii() else 0
+            found.inline_bytes += inline_bytes(audio.get("data") if isinstance(audio, dict) else part.file_data)
