@@ -347,3 +347,49 @@ async def test_an_empty_line_behind_a_body_does_not_cut_the_answer() -> None:
         line.writer.write(b"\r\n")
         assert (await line.response())[2] == b"one two"
         line.writer.close()
+
+
+async def test_trailers_are_no_headers_and_have_a_bound() -> None:
+    async def told(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        names = b" ".join(sorted(name for name, _ in scope["headers"]))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(names))]})
+        await send({"type": "http.response.body", "body": names})
+
+    chunked = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+    assert (await ask(told, chunked + b"authorization: evil\r\n\r\n"))[2] == b"host transfer-encoding"
+    async with served(echo) as port:
+        line = await Line.open(port)
+        line.writer.write(chunked + b"a: b\r\n" * MAX_HEAD_BYTES)
+        assert await line.closed()
+
+
+async def test_who_sends_very_many_requests_ahead_is_hung_up_on() -> None:
+    async def never(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async with served(never) as port:
+        line = await Line.open(port)
+        line.writer.write(GET * 1_000)
+        assert await line.closed()
+
+
+async def test_an_offer_to_switch_protocols_is_ignored_and_the_request_answered() -> None:
+    offer = b"GET /one HTTP/1.1\r\nhost: x\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\n\r\n"
+    status, _, body, hung_up = await ask(echo, offer)
+    assert (status, body, hung_up) == (200, b"GET /one ", True)
+
+
+async def test_leave_to_send_a_body_is_given_once() -> None:
+    async with served(echo) as port:
+        line = await Line.open(port)
+        line.writer.write(b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_S):
+            assert await line.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        for piece in (b"a", b"b", b"c"):
+            line.writer.write(piece)
+            await line.writer.drain()
+            await asyncio.sleep(TICK_S)
+        assert (await line.response())[2] == b"POST / abc"
+        line.writer.close()

@@ -22,7 +22,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 class Line:
     """What the requests of one connection share: its transport, its ends, and whether either side has to wait."""
 
-    __slots__ = ("client", "default_headers", "drained", "reading", "scheme", "server", "transport")
+    __slots__ = ("client", "default_headers", "drained", "full", "reading", "scheme", "server", "transport")
 
     def __init__(
         self,
@@ -40,6 +40,8 @@ class Line:
         self.default_headers = default_headers
         self.reading = True
         """Whether more is taken from the caller."""
+        self.full = False
+        """Whether requests that came ahead of their turn wait."""
         self.drained: asyncio.Future[None] | None = None
         """What a writer must wait for; None where it need not."""
 
@@ -60,8 +62,8 @@ class Line:
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Take more again."""
-        if not self.reading and not self.transport.is_closing():
+        """Take more again, unless requests wait already."""
+        if not self.reading and not self.full and not self.transport.is_closing():
             self.reading = True
             self.transport.resume_reading()
 
@@ -80,6 +82,7 @@ class Cycle:
         "_begun",
         "_bodiless",
         "_chunked",
+        "_continued",
         "_ended",
         "_gone",
         "_held_bytes",
@@ -114,6 +117,7 @@ class Cycle:
         self._parts: list[bytes] = []
         self._held_bytes = 0
         self._told_whole = False
+        self._continued = False
         self._start: Message | None = None
         self._begun = False
         self._bodiless = self._chunked = False
@@ -147,6 +151,7 @@ class Cycle:
 
     def take(self, data: bytes) -> None:
         """A piece of the body came."""
+        self._continued = True
         self._parts.append(data)
         self._held_bytes += len(data)
         if self._held_bytes > HIGH_WATER_BYTES:
@@ -179,6 +184,7 @@ class Cycle:
     async def receive(self) -> Message:
         """The next piece of the body; once it is whole, the caller's leaving or the response's end."""
         if self.receiving and not self._parts and not self._begun and self._expects_continue():
+            self._continued = True
             self._line.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not self._parts and (self.receiving or self._told_whole) and not self._gone and not self.complete:
             self._waiter = asyncio.get_running_loop().create_future()
@@ -263,6 +269,8 @@ class Cycle:
         return head
 
     def _expects_continue(self) -> bool:
+        if self._continued:
+            return False
         return any(name == b"expect" and value.lower() == b"100-continue" for name, value in self._request[2])
 
 

@@ -19,6 +19,8 @@ from headgate.api.cycle import Cycle, Line, text_response
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """A request's line and headers; more is refused with 431."""
+MAX_WAITING: Final = 100
+"""Requests that may come ahead of their turn; who sends more at once is hung up on."""
 MAX_DISCARDED_BYTES: Final = 4 * 1024 * 1024
 """What is read of a body whose answer was given already, so that the answer is not lost to a reset."""
 
@@ -57,6 +59,8 @@ class CallerProtocol(asyncio.Protocol):
         self._head_bytes = 0
         self._discarded_bytes = 0
         self._in_head = False
+        self._ignoring = False
+        """Whether an offer to switch protocols came, behind which nothing is HTTP."""
         self._since_s = self._loop.time()
         """Since when the connection is idle, a head is being received, or a body pauses."""
 
@@ -98,6 +102,8 @@ class CallerProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of a request."""
+        if self._ignoring:
+            return
         if self._reading is None:
             self._head_bytes += len(data)
             if not self._in_head and self._cycle is None:
@@ -108,7 +114,12 @@ class CallerProtocol(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._end_with(400, "This server does not switch protocols.")
+            last = self._waiting[-1][0] if self._waiting else self._cycle
+            if last is None:
+                self._end_with(400, "This server does not switch protocols.")
+            else:  # it is answered in the protocol that it came in (RFC 9110, 7.8), and nothing is read behind it
+                last.keep_alive = False
+                self._ignoring = True
         except httptools.HttpParserError as error:
             self._end_with(400, f"This is not HTTP/1.1: {error}")
         else:
@@ -136,13 +147,20 @@ class CallerProtocol(asyncio.Protocol):
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; a trailer's says nothing to us."""
+        """One header; a trailer's says nothing to us, and there may be no more of them than of a head."""
+        if self._reading is not None:
+            self._head_bytes += len(name) + len(value)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._transport.close()
+            return
         self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """A head is whole: begin to answer it, or let it wait for its turn."""
         self._head_bytes = 0
         self._in_head = False
+        if self._transport.is_closing():
+            return
         parser = self._parser
         version = parser.get_http_version()
         url = httptools.parse_url(self._url)
@@ -166,8 +184,11 @@ class CallerProtocol(asyncio.Protocol):
         if self._cycle is None:
             self._begin(cycle, scope)
         else:
+            self._line.full = True
             self._line.pause_reading()
             self._waiting.append((cycle, scope))
+            if len(self._waiting) > MAX_WAITING:
+                self._transport.close()
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
@@ -205,9 +226,10 @@ class CallerProtocol(asyncio.Protocol):
         if not cycle.keep_alive and not cycle.receiving:
             self._transport.close()
             return
-        self._line.resume_reading()
         if self._waiting:
             self._begin(*self._waiting.popleft())
+        self._line.full = bool(self._waiting)
+        self._line.resume_reading()
 
     def _end_with(self, status: int, sentence: str) -> None:
         """Refuse what is no request, unless another is being answered; then hang up."""

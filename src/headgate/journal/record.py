@@ -369,7 +369,7 @@ class _Closing:
                 held.clear()
             if not held and event.kind not in TERMINAL:
                 passed.append(event)
-            elif len(held) < MAX_HELD_EVENTS or event.kind is EventKind.FAILED:
+            elif len(held) < MAX_HELD_EVENTS or event.kind in TERMINAL:
                 held.append(event)
         return passed
 

@@ -13,7 +13,7 @@ from headgate.domain.event import Event, EventKind
 from headgate.domain.refusal import Refusal
 from headgate.domain.usage import Usage
 from headgate.journal.record import Attempt
-from headgate.pool.refusals import refusal_of
+from headgate.pool.refusals import MODEL_FAILED, refusal_of
 from headgate.pool.standing import Standing
 from headgate.pool.transport import Reply, TransportFailed, TransportTimedOut
 from headgate.wire.codec import ProviderCodec, StreamReader
@@ -113,7 +113,7 @@ class Exchange:
         except TransportFailed:
             body = b""  # the status says it all
         refusal = refusal_of(reply.status, body, reply.headers, error_wire)
-        if reply.status >= 500 or reply.status == 408:
+        if reply.status >= 500 or reply.status in (408, MODEL_FAILED):
             self._standing.failed(refusal.sentence)
         else:
             self._standing.succeeded()
