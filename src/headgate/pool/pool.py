@@ -92,7 +92,7 @@ class Pool:
         )
 
     def deployments(self, policy: Policy) -> list[DeploymentState]:
-        """How every deployment of `policy` stands; of a pattern's, also those that were called."""
+        """How every deployment of `policy` stands; one of a pattern stands under the name that it is configured by."""
         models: dict[str, list[str]] = {}
         found: dict[str, Deployment] = {}
         for model in policy.models.values():
