@@ -81,5 +81,7 @@ class Call(msgspec.Struct, frozen=True):
     """The team that the body claims; it must be the key's own."""
     priority: str = "interactive"
     method: str = "POST"
+    digest: bytes = b""
+    """BLAKE2b of a long body, taken beside the event loop; empty for others."""
     strict: bool = False
     """Whether the call is refused rather than sent to a provider that cannot be told all of it."""
