@@ -28,7 +28,7 @@ SOURCE = "\n".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.p
 ENVIRONMENT = {kind.key_variable: "a" for kind in KINDS.values()}
 FOLDERS = "src|tests|docs|tools|benchmarks|requirements"
 ADMIN_ROUTES = {
-    (method.upper(), f"/admin/v1{path}")
+    (method.upper(), f"/admin/v1{path.replace(':path}', '}')}")
     for method, path in re.findall(r'@router\.(get|post|put|patch|delete)\(\s*"([^"]+)"', SOURCE)
 }
 ALL_ROUTES = {(method, path) for path, methods in ROUTES.items() for method in methods} | ADMIN_ROUTES

@@ -9,6 +9,7 @@ import typer
 from headgate.cli import show
 from headgate.cli.remote import WHERE, connect, segment, shaped
 from headgate.cli.show import Json, Most
+from headgate.cli.teams import NOTHING, Budgets, Parallel, Requests, Tokens, terms
 from headgate.domain.principal import Role
 
 KEYS = "/admin/v1/keys"
@@ -59,11 +60,32 @@ def create(
     expires_in: Annotated[
         str | None, typer.Option(metavar="DURATION", help="From now, such as 30d; left out, never.")
     ] = None,
+    budget: Budgets = None,
+    requests: Requests = None,
+    tokens: Tokens = None,
+    parallel: Parallel = None,
     json: Json = False,
 ) -> None:
     """Make a key. Its text is printed this once; only its hash is stored."""
-    body = {"team": team, "project": project, "user": user, "role": role.value, "expires_in": expires_in}
+    limits = terms(budget, {"requests": requests, "tokens": tokens, "parallel": parallel})
+    body = {"team": team, "project": project, "user": user, "role": role.value, "expires_in": expires_in, **limits}
     _show_new(connect().post(KEYS, body), json=json)
+
+
+@keys.command(epilog=WHERE)
+def update(
+    key_id: Id,
+    budget: Budgets = None,
+    requests: Requests = None,
+    tokens: Tokens = None,
+    parallel: Parallel = None,
+) -> None:
+    """Change what a key may spend and how fast. What is left out stays."""
+    body = terms(budget, {"requests": requests, "tokens": tokens, "parallel": parallel})
+    if not body:
+        show.stop(show.WRONG_USE, NOTHING)
+    connect().patch(f"{KEYS}/{segment(key_id)}", body)
+    show.say(f"The key {key_id} is changed, within a second everywhere.")
 
 
 @keys.command("list", epilog=WHERE)

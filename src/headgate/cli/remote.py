@@ -49,6 +49,10 @@ class Remote:
         """What the platform answers to `body`, of which what is None is left out."""
         return self._ask("POST", path, {name: value for name, value in body.items() if value is not None})
 
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """What the platform answers when what stands at `path` is changed."""
+        return self._ask("PATCH", path, body)
+
     def delete(self, path: str) -> Any:
         """What the platform answers when `path` is taken away."""
         return self._ask("DELETE", path, None)

@@ -1,17 +1,26 @@
 """`headgate teams`: teams made and listed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from headgate.cli import show
-from headgate.cli.remote import WHERE, connect, shaped
+from headgate.cli.remote import WHERE, connect, segment, shaped
 from headgate.cli.show import Json, Most
 from headgate.domain.money import decimal_usd
 
 TEAMS = "/admin/v1/teams"
+NOTHING = "Say what shall change: --budget, --requests, --tokens or --parallel."
+
+Budgets = Annotated[
+    list[str] | None,
+    typer.Option("--budget", metavar="AMOUNT", help="Such as '500 USD/month' or '20 USD/day', once or both; or none."),
+]
+Requests = Annotated[str | None, typer.Option("--requests", metavar="RATE", help="Calls, such as 100/min; or none.")]
+Tokens = Annotated[str | None, typer.Option("--tokens", metavar="RATE", help="Tokens, such as 400k/min; or none.")]
+Parallel = Annotated[str | None, typer.Option("--parallel", metavar="N", help="Calls at the same time; or none.")]
 
 teams = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -50,13 +59,10 @@ def group() -> None:
 @teams.command(epilog=WHERE)
 def create(
     team: Annotated[str, typer.Argument(metavar="TEAM", help="Its name, such as team-alpha.")],
-    budget: Annotated[
-        list[str] | None,
-        typer.Option(metavar="AMOUNT", help="Such as '500 USD/month' or '20 USD/day', once or both; or none."),
-    ] = None,
-    requests: Annotated[str | None, typer.Option(metavar="RATE", help="Calls, such as 100/min.")] = None,
-    tokens: Annotated[str | None, typer.Option(metavar="RATE", help="Tokens, such as 400k/min.")] = None,
-    parallel: Annotated[str | None, typer.Option(metavar="N", help="Calls at the same time.")] = None,
+    budget: Budgets = None,
+    requests: Requests = None,
+    tokens: Tokens = None,
+    parallel: Parallel = None,
     use_case: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A use case that it may call; left out, it may call all.")
     ] = None,
@@ -66,14 +72,11 @@ def create(
     json: Json = False,
 ) -> None:
     """Make a team with its project 'default'. What is left out follows the configuration's defaults."""
-    limits = {"requests": requests, "tokens": tokens, "parallel": parallel}
-    given = {name: value for name, value in limits.items() if value is not None}
-    body: dict[str, Any] = {
+    body = {
         "id": team,
-        "budget": budget[0] if budget and len(budget) == 1 else budget or None,
-        "limits": given or None,
         "use_cases": use_case or None,
         "owner": owner,
+        **terms(budget, {"requests": requests, "tokens": tokens, "parallel": parallel}),
     }
     answer = connect().post(TEAMS, body)
     if json:
@@ -81,6 +84,40 @@ def create(
         return
     made = shaped(answer, Team)
     show.say(f"The team {made.id} is made. `headgate keys create --team {made.id}` gives it a key.")
+
+
+@teams.command(epilog=WHERE)
+def update(
+    team: Annotated[str, typer.Argument(metavar="TEAM", help="Its name, such as team-alpha.")],
+    project: Annotated[str | None, typer.Option(metavar="NAME", help="Change this project of it instead.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="NAME", help="Change this user of it instead.")] = None,
+    budget: Budgets = None,
+    requests: Requests = None,
+    tokens: Tokens = None,
+    parallel: Parallel = None,
+) -> None:
+    """Change what a team or a part of it may spend, and how fast. What is left out stays."""
+    if project is not None and user is not None:
+        show.stop(show.WRONG_USE, "Name a project or a user, not both.")
+    body = terms(budget, {"requests": requests, "tokens": tokens, "parallel": parallel})
+    if not body:
+        show.stop(show.WRONG_USE, NOTHING)
+    path, what = f"{TEAMS}/{segment(team)}", f"The team {team}"
+    if project is not None:
+        path, what = f"/admin/v1/projects/{segment(team)}/{segment(project)}", f"The project {project} of {team}"
+    if user is not None:
+        path, what = f"/admin/v1/users/{segment(team)}/{segment(user)}", f"The user {user} of {team}"
+    connect().patch(path, body)
+    show.say(f"{what} is changed, within a second everywhere.")
+
+
+def terms(budget: Sequence[str] | None, limits: Mapping[str, str | None]) -> dict[str, Any]:
+    """The budget and limits of a body, as far as they are given."""
+    given = {name: value for name, value in limits.items() if value is not None}
+    body: dict[str, Any] = {"limits": given} if given else {}
+    if budget:
+        body["budget"] = budget[0] if len(budget) == 1 else list(budget)
+    return body
 
 
 @teams.command("list", epilog=WHERE)

@@ -6,9 +6,11 @@ from typing import Final
 
 import msgspec
 
-from headgate.domain.principal import Principal, Role
+from headgate.domain.money import Budget
+from headgate.domain.principal import Limits, Principal, Role, ScopeKind
 from headgate.domain.refusal import Refusal
 from headgate.identity import keys, roles, store
+from headgate.identity.change import Change
 from headgate.identity.founding import ENVIRONMENT_KEY
 from headgate.identity.store import STORE, Page, PartRow, TeamRow, TeamTerms, Terms, VirtualKeyRow
 from headgate.journal.records import Admin
@@ -36,6 +38,8 @@ class NewVirtualKey(msgspec.Struct, frozen=True):
     user: str | None = None
     role: Role = Role.MEMBER
     expires_in_ms: int | None = None
+    budgets: tuple[Budget, ...] | None = None
+    limits: Limits | None = None
 
 
 class Directory:
@@ -65,6 +69,24 @@ class Directory:
             self._journal(actor, added.team_key, "create_team", f"teams/{new.id}")
             return added
 
+    async def change_team(self, actor: Actor, team: str, change: Callable[[TeamRow], Change]) -> TeamRow:
+        """Give a team of the store other settings; `conflict` where a file names it, saying by which file and line.
+
+        Args:
+            actor: who does it.
+            team: the team's id.
+            change: from the team as it stands to what becomes of it.
+        """
+        roles.reach(actor.principal, "change_team")
+        async with self._database.system() as connection:
+            row = await _team(connection, actor.principal, team)
+            if row.origin != STORE:
+                raise _taken(row)
+            await self._change(
+                connection, actor, (ScopeKind.TEAM, row.team_key, row.team_key, f"teams/{team}"), change(row)
+            )
+            return await _team(connection, actor.principal, team)
+
     async def list_teams(self, actor: Actor, page: Page) -> list[TeamRow]:
         """Teams in the order in which they were made."""
         page = _within(actor.principal, "list_teams", page)
@@ -87,6 +109,20 @@ class Directory:
             self._journal(actor, owner.team_key, "create_project", f"projects/{team}/{project}")
             return (await store.projects(connection, Page(team=team, limit=1), project))[0]
 
+    async def change_project(
+        self, actor: Actor, team: str, project: str, change: Callable[[PartRow], Change]
+    ) -> PartRow:
+        """Give a project other settings."""
+        roles.reach(actor.principal, "change_project")
+        async with self._database.system() as connection:
+            owner = await _team(connection, actor.principal, team)
+            found = await store.projects(connection, Page(team=team, limit=1), project)
+            if not found:
+                raise Refusal("not_found", f"There is no project '{project}' in this team.", param="project")
+            part = (ScopeKind.PROJECT, found[0].key, owner.team_key, f"projects/{team}/{project}")
+            await self._change(connection, actor, part, change(found[0]))
+            return (await store.projects(connection, Page(team=team, limit=1), project))[0]
+
     async def list_projects(self, actor: Actor, page: Page) -> list[PartRow]:
         """Projects in the order in which they were made."""
         page = _within(actor.principal, "list_projects", page)
@@ -104,6 +140,18 @@ class Directory:
             row = (await store.users(connection, Page(team=team, limit=1), user))[0]
             self._journal(actor, owner.team_key, "create_user", f"users/{row.key}")
             return row
+
+    async def change_user(self, actor: Actor, team: str, user: str, change: Callable[[PartRow], Change]) -> PartRow:
+        """Give a user other settings."""
+        roles.reach(actor.principal, "change_user")
+        async with self._database.system() as connection:
+            owner = await _team(connection, actor.principal, team)
+            found = await store.users(connection, Page(team=team, limit=1), user)
+            if not found:
+                raise Refusal("not_found", "There is no such user in this team.", param="user")
+            part = (ScopeKind.USER, found[0].key, owner.team_key, f"users/{found[0].key}")
+            await self._change(connection, actor, part, change(found[0]))
+            return (await store.users(connection, Page(team=team, limit=1), user))[0]
 
     async def list_users(self, actor: Actor, page: Page) -> list[PartRow]:
         """Users in the order in which they came."""
@@ -128,6 +176,16 @@ class Directory:
         async with self._database.system() as connection:
             await _known(connection, page)
             return await store.virtual_keys(connection, page)
+
+    async def change_key(self, actor: Actor, key_id: str, change: Callable[[VirtualKeyRow], Change]) -> VirtualKeyRow:
+        """Give a key other budgets and limits; its text stays."""
+        roles.reach(actor.principal, "change_key")
+        async with self._database.system() as connection:
+            row = await _key(connection, actor.principal, key_id)
+            await self._change(
+                connection, actor, (ScopeKind.KEY, row.virtual_key, row.team_key, f"keys/{key_id}"), change(row)
+            )
+            return await _key(connection, actor.principal, key_id)
 
     async def rotate_key(self, actor: Actor, key_id: str, overlap_ms: int) -> tuple[VirtualKeyRow, str]:
         """Give a key a new text, shown this once; the old one works for `overlap_ms` milliseconds more."""
@@ -161,7 +219,13 @@ class Directory:
     ) -> store.NewKeyRow:
         expires = None if new.expires_in_ms is None else self._now() + timedelta(milliseconds=new.expires_in_ms)
         plain = store.NewKeyRow(
-            id="key_" + random_base62(16), role=new.role, prefix=made.prefix, hash=made.digest, expires_at=expires
+            id="key_" + random_base62(16),
+            role=new.role,
+            prefix=made.prefix,
+            hash=made.digest,
+            expires_at=expires,
+            budgets=new.budgets,
+            limits=new.limits,
         )
         _check_role(principal, new)
         if new.team is None:
@@ -179,6 +243,14 @@ class Directory:
                 raise Refusal("conflict", f"Team '{new.team}' has as many users as a team may have.", param="user")
             user_key = user.key
         return msgspec.structs.replace(plain, team_key=team.team_key, project_key=project_key, user_key=user_key)
+
+    async def _change(
+        self, connection: Connection, actor: Actor, part: tuple[ScopeKind, int, int | None, str], change: Change
+    ) -> None:
+        """Change one scope: its kind, its number, its team's number, and its name in the journal."""
+        kind, number, team_key, resource = part
+        await store.change(connection, kind, number, change)
+        self._journal(actor, team_key, f"change_{kind}", resource)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)

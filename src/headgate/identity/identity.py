@@ -72,6 +72,11 @@ class Identity:
         return synced
 
     @property
+    def defaults(self) -> Defaults:
+        """What binds teams and users that say nothing themselves."""
+        return self._defaults
+
+    @property
     def state(self) -> IdentityState:
         """How far callers can be told apart at the moment."""
         return self._freshness.state

@@ -29,11 +29,22 @@ _READS: Final = (
     "list_ledger",
     "show_request",
 )
-_WRITES: Final = ("create_project", "create_user", "create_key", "rotate_key", "revoke_key")
+_WRITES: Final = (
+    "create_project",
+    "change_project",
+    "create_user",
+    "change_user",
+    "create_key",
+    "change_key",
+    "rotate_key",
+    "revoke_key",
+)
+_OF_TEAMS: Final = ("create_team", "change_team")
+"""A team's own budget and limits bind its admins too, so they cannot change them."""
 
 _POOL: Final = ("show_pool", "drain_deployment", "restore_deployment")
 
-ACTIONS: Final = (*_READS, *_WRITES, *_POOL, "create_team")
+ACTIONS: Final = (*_READS, *_WRITES, *_POOL, *_OF_TEAMS)
 """Everything that can be administered."""
 
 PERMITTED: Final[Mapping[Role, Mapping[str, Reach]]] = {

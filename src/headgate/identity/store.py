@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
+from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
 from headgate.domain.money import Budget
-from headgate.domain.principal import Limits, Role
+from headgate.domain.principal import Limits, Role, ScopeKind
+from headgate.identity.change import Change
 from headgate.storage.postgres.connecting import Connection
 from headgate.storage.postgres.rows import struct_row
 
@@ -193,6 +195,8 @@ class NewKeyRow(msgspec.Struct, frozen=True):
     project_key: int | None = None
     user_key: int | None = None
     expires_at: datetime | None = None
+    budgets: tuple[Budget, ...] | None = None
+    limits: Limits | None = None
 
 
 async def alone(connection: Connection) -> None:
@@ -246,6 +250,16 @@ async def change_team(connection: Connection, row: TeamTerms) -> None:
         """,
         _team_columns(row),
     )
+
+
+async def change(connection: Connection, scope: ScopeKind, key: int, change: Change) -> None:
+    """Give a team, project, user or key, by its number, other settings."""
+    table, number = ("virtual_keys", "virtual_key") if scope is ScopeKind.KEY else (f"{scope}s", f"{scope}_key")
+    for name, value in msgspec.structs.asdict(change).items():
+        if value is not msgspec.UNSET:
+            held = _json(value) if name in ("budgets", "limits") else list(value) if isinstance(value, tuple) else value
+            statement = SQL("UPDATE {} SET {} = %s WHERE {} = %s").format(*map(Identifier, (table, name, number)))
+            await connection.execute(statement, (held, key))
 
 
 async def release_teams(connection: Connection, teams: list[str]) -> None:
@@ -332,9 +346,9 @@ async def add_key(connection: Connection, row: NewKeyRow) -> None:
         """
         INSERT INTO virtual_keys (id, role, prefix, hash, team_key, project_key, user_key, expires_at, budgets, limits)
         VALUES (%(id)s, %(role)s, %(prefix)s, %(hash)s, %(team_key)s, %(project_key)s, %(user_key)s, %(expires_at)s,
-                'null', 'null')
+                %(budgets)s, %(limits)s)
         """,
-        msgspec.structs.asdict(row),
+        {**msgspec.structs.asdict(row), "budgets": _json(row.budgets), "limits": _json(row.limits)},
     )
 
 

@@ -17,14 +17,18 @@ TICK_S = 0.01
 
 ROUTES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "create_team": ("POST", "/teams", {"id": "gamma"}),
+    "change_team": ("PATCH", "/teams/alpha", {"budget": "7 USD/day"}),
     "list_teams": ("GET", "/teams", {}),
     "show_team": ("GET", "/teams/alpha", {}),
     "create_project": ("POST", "/projects", {"team": "alpha", "id": "search"}),
+    "change_project": ("PATCH", "/projects/alpha/default", {"limits": {"parallel": 3}}),
     "list_projects": ("GET", "/projects", {}),
     "create_user": ("POST", "/users", {"team": "alpha", "id": "ann"}),
+    "change_user": ("PATCH", "/users/alpha/ann", {"budget": "1 USD/day"}),
     "list_users": ("GET", "/users", {}),
     "create_key": ("POST", "/keys", {"team": "alpha"}),
     "list_keys": ("GET", "/keys", {}),
+    "change_key": ("PATCH", "/keys/{key}", {"limits": {"requests": "5/min"}}),
     "rotate_key": ("POST", "/keys/{key}/rotate", {"overlap": "1h"}),
     "revoke_key": ("DELETE", "/keys/{key}", {}),
     "list_ledger": ("GET", "/ledger", {}),
@@ -288,3 +292,53 @@ async def test_what_is_not_there_is_refused_in_the_native_shape(
 async def test_a_name_with_a_nul_is_not_found(house: House) -> None:
     assert (await house.ask("GET", "/teams/a%00b")).status_code == 404
     assert (await house.ask("GET", "/keys?team=a%00b")).status_code == 404
+
+
+async def test_a_change_touches_what_it_names_and_nothing_else(house: House) -> None:
+    await house.ask("POST", "/teams", json={"id": "gamma", "budget": "5 USD/day", "limits": {"requests": "10/min"}})
+    changed = await house.ask("PATCH", "/teams/gamma", json={"limits": {"parallel": 2}, "owner": "lead@example.org"})
+    assert changed.status_code == 200
+    shown = (await house.ask("GET", "/teams/gamma")).json()
+    assert shown == changed.json()
+    assert shown["limits"] == {"requests": "10/min", "tokens": None, "parallel": 2}
+    assert [budget["usd"] for budget in shown["budgets"]] == [5.0]
+    assert shown["owner"] == "lead@example.org"
+    lifted = (await house.ask("PATCH", "/teams/gamma", json={"budget": "none", "limits": None})).json()
+    assert (lifted["budgets"], lifted["limits"]) == ([], None)
+    assert (await house.ask("PATCH", "/teams/gamma", json={"budget": "lots"})).status_code == 422
+    assert (await house.ask("PATCH", "/teams/gamma", json={"id": "delta"})).status_code == 422
+    assert (await house.ask("PATCH", "/teams/nobody", json={"budget": "none"})).status_code == 404
+
+
+async def test_one_limit_that_is_named_leaves_the_defaults_of_the_others(house: House) -> None:
+    defaults = ScopeDefaults((), Limits(100, 400_000, 20))
+    await house.rooms.identity.apply(Settings((), defaults, ScopeDefaults()))
+    await house.ask("POST", "/teams", json={"id": "gamma"})
+    changed = (await house.ask("PATCH", "/teams/gamma", json={"limits": {"requests": "10/min"}})).json()
+    assert changed["limits"] == {"requests": "10/min", "tokens": "400000/min", "parallel": 20}
+
+
+async def test_a_team_admin_changes_the_parts_of_its_team_and_not_its_own_bounds(house: House) -> None:
+    asked = {"json": {"budget": "1 USD/day"}}
+    assert (await house.ask("PATCH", "/teams/alpha", "team-admin", **asked)).status_code == 403
+    await house.ask("POST", "/users", json={"team": "beta", "id": "bob/ops"})
+    for path in ("/projects/beta/default", "/users/beta/bob/ops", f"/keys/{house.ids['foreign']}"):
+        assert (await house.ask("PATCH", path, "team-admin", **asked)).status_code == 404
+        assert (await house.ask("PATCH", path, **asked)).json()["budgets"][0]["usd"] == 1.0
+
+
+async def test_a_team_of_the_file_is_changed_in_the_file(house: House) -> None:
+    team = TeamSettings("filed", "lead", (), Limits(), None, "headgate.yaml:7")
+    await house.rooms.identity.apply(Settings((team,), ScopeDefaults(), ScopeDefaults()))
+    answer = await house.ask("PATCH", "/teams/filed", json={"budget": "none"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+    assert "headgate.yaml:7" in answer.json()["error"]["message"]
+
+
+async def test_a_key_is_made_with_terms_and_bound_by_its_changes_at_once(house: House) -> None:
+    made = (await house.ask("POST", "/keys", json={"team": "alpha", "limits": {"requests": "9/min"}})).json()
+    await house.ask("PATCH", f"/keys/{made['id']}", json={"budget": "2 USD/day"})
+    (shown,) = [key for key in (await house.ask("GET", "/keys?team=alpha")).json()["data"] if key["id"] == made["id"]]
+    assert (shown["limits"]["requests"], shown["budgets"][0]["usd"]) == ("9/min", 2.0)
+    principal = await house.rooms.identity.identify(made["key"], 0)
+    assert [allowance.limits.requests_per_minute for allowance in principal.allowances][-1] == 9

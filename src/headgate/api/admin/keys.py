@@ -6,14 +6,27 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from headgate.api.admin.door import Administered, actor
-from headgate.api.admin.shapes import Body, Duration, ListOut, Name, PageLimit, listed, page
+from headgate.api.admin.shapes import (
+    Body,
+    Changes,
+    Duration,
+    ListOut,
+    Name,
+    PageLimit,
+    Terms,
+    TermsOut,
+    budgets_out,
+    limits_out,
+    listed,
+    page,
+)
 from headgate.api.admin.users import UserName
 from headgate.domain.principal import Role
 from headgate.identity.directory import NewVirtualKey
 from headgate.identity.store import VirtualKeyRow
 
 
-class KeyIn(Body):
+class KeyIn(Terms):
     """A key to be made."""
 
     team: Name | None = Field(default=None, description="Left out for a key of the platform itself.")
@@ -37,7 +50,7 @@ class NewKeyOut(BaseModel):
     prefix: str = Field(description="What is shown of the key from now on.")
 
 
-class KeyOut(BaseModel):
+class KeyOut(TermsOut):
     """A key."""
 
     id: str
@@ -58,7 +71,9 @@ def add_keys(router: APIRouter, platform: Administered) -> None:
     @router.post("/keys", status_code=201, summary="Make a key", tags=["keys"])
     async def create_key(request: Request, body: KeyIn) -> NewKeyOut:
         """Makes a key of a team, or of the platform itself (roles `platform-admin` and `auditor`)."""
-        new = NewVirtualKey(body.team, body.project, body.user, body.role, body.expires_in)
+        new = NewVirtualKey(
+            body.team, body.project, body.user, body.role, body.expires_in, body.budget, body.own_limits()
+        )
         row, text = await directory.create_key(actor(request), new)
         return NewKeyOut(id=row.id, key=text, prefix=row.prefix)
 
@@ -77,6 +92,12 @@ def add_keys(router: APIRouter, platform: Administered) -> None:
         row, text = await directory.rotate_key(actor(request), key_id, overlap_ms)
         return NewKeyOut(id=row.id, key=text, prefix=row.prefix)
 
+    @router.patch("/keys/{key_id}", summary="Change a key", tags=["keys"])
+    async def change_key(request: Request, key_id: str, body: Changes) -> KeyOut:
+        """Changes a key's budgets and limits; what is left out stays, null lifts it."""
+        changed = await directory.change_key(actor(request), key_id, lambda present: body.change(present.limits))
+        return _out(changed)
+
     @router.delete("/keys/{key_id}", summary="Revoke a key", tags=["keys"])
     async def revoke_key(request: Request, key_id: str) -> KeyOut:
         """Revokes the key, within a second everywhere; doing it again changes nothing."""
@@ -91,6 +112,8 @@ def _out(row: VirtualKeyRow) -> KeyOut:
         team=row.team,
         project=row.project,
         user=row.user,
+        budgets=budgets_out(row.budgets),
+        limits=limits_out(row.limits),
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,

@@ -2,12 +2,14 @@
 
 from datetime import datetime
 
+import msgspec
 from fastapi import APIRouter, Request
 from pydantic import Field
 
 from headgate.api.admin import shapes
 from headgate.api.admin.door import Administered, actor
-from headgate.api.admin.shapes import ListOut, Name, PageLimit, budgets_out, limits_out, listed, page
+from headgate.api.admin.shapes import Changes, ListOut, Name, PageLimit, budgets_out, limits_out, listed, page
+from headgate.identity.change import Change
 from headgate.identity.store import PartRow, Terms
 
 
@@ -17,6 +19,12 @@ class ProjectIn(shapes.Terms):
     team: Name
     id: Name = Field(examples=["search"])
     use_case: Name | None = Field(default=None, description="What governs calls that name none.", examples=["default"])
+
+
+class ProjectChanges(Changes):
+    """What becomes of a project."""
+
+    use_case: Name | None = Field(default=None, description="What governs calls that name none; null for `default`.")
 
 
 class ProjectOut(shapes.TermsOut):
@@ -37,6 +45,17 @@ def add_projects(router: APIRouter, platform: Administered) -> None:
         """Makes a project of a team. Every team has a project `default` from the start."""
         terms = Terms(body.budget, body.own_limits(), body.use_case)
         return _out(await directory.create_project(actor(request), body.team, body.id, terms))
+
+    @router.patch("/projects/{team}/{project}", summary="Change a project", tags=["projects"])
+    async def change_project(request: Request, team: str, project: str, body: ProjectChanges) -> ProjectOut:
+        """Changes a project; what is left out stays, null lifts it."""
+
+        def change(present: PartRow) -> Change:
+            wanted = body.change(present.limits)
+            named = "use_case" in body.model_fields_set
+            return msgspec.structs.replace(wanted, use_case=body.use_case) if named else wanted
+
+        return _out(await directory.change_project(actor(request), team, project, change))
 
     @router.get("/projects", summary="List projects", tags=["projects"])
     async def list_projects(

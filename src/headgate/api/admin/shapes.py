@@ -3,18 +3,21 @@
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
 
+import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from headgate.domain import money
 from headgate.domain.money import NANO_USD, Budget
 from headgate.domain.principal import Limits
 from headgate.domain.refusal import Refusal
+from headgate.identity.change import Change
 from headgate.identity.store import Page
 from headgate.kit.quantities import count, duration_ms
 
 T = TypeVar("T")
 
 MAX_PAGE: Final = 1000
+UNLIMITED: Final = Limits()
 NONE: Final = "none"
 """Says on the way in that there shall be no budget or no limit, whatever the defaults are."""
 _NAME: Final = r"^[a-z0-9][a-z0-9._-]{0,62}$"
@@ -118,6 +121,29 @@ class Terms(Body):
     def own_limits(self) -> Limits | None:
         """The limits, where the body sets any."""
         return None if self.limits is None else self.limits.limits()
+
+
+class Changes(Body):
+    """What becomes of a scope: a field left out stays, null gives it back to the configuration's defaults."""
+
+    budget: Budgets | None = Field(default=None, description="An amount a day or a month, a list of both, or `none`.")
+    limits: LimitsIn | None = Field(default=None, description="Rates that are left out stay.")
+
+    def change(self, present: Limits | None, default: Limits = UNLIMITED) -> Change:
+        """The change of a scope whose own limits are `present`, or None where `default` binds it."""
+        named = self.model_fields_set
+        change = Change(budgets=self.budget) if "budget" in named else Change()
+        if "limits" not in named:
+            return change
+        if self.limits is None:
+            return msgspec.structs.replace(change, limits=None)
+        wanted, held = self.limits.limits(), default if present is None else present
+        fields = {"requests": "requests_per_minute", "tokens": "tokens_per_minute", "parallel": "parallel"}
+        kept = {
+            field: getattr(wanted if name in self.limits.model_fields_set else held, field)
+            for name, field in fields.items()
+        }
+        return msgspec.structs.replace(change, limits=Limits(**kept))
 
 
 class BudgetOut(BaseModel):

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
+import msgspec
 from fastapi import APIRouter, Request
 from pydantic import Field
 
 from headgate.api.admin.door import Administered, actor
 from headgate.api.admin.shapes import (
+    Changes,
     ListOut,
     Name,
     PageLimit,
@@ -18,6 +20,7 @@ from headgate.api.admin.shapes import (
     listed,
     page,
 )
+from headgate.identity.change import Change
 from headgate.identity.store import TeamRow, TeamTerms
 
 
@@ -27,6 +30,13 @@ class TeamIn(Terms):
     id: Name
     owner: Text = Field(default="", description="Who answers for the team; named in refusals.")
     use_cases: list[Name] | None = Field(default=None, description="Granted use cases; left out: all.")
+
+
+class TeamChanges(Changes):
+    """What becomes of a team."""
+
+    owner: Text | None = Field(default=None, description="Who answers for the team; named in refusals.")
+    use_cases: list[Name] | None = Field(default=None, description="Granted use cases; null grants all.")
 
 
 class TeamOut(TermsOut):
@@ -49,6 +59,21 @@ def add_teams(router: APIRouter, platform: Administered) -> None:
         granted = None if body.use_cases is None else tuple(body.use_cases)
         terms = TeamTerms(body.id, body.owner, body.budget, body.own_limits(), granted)
         return _out(await directory.create_team(actor(request), terms))
+
+    @router.patch("/teams/{team}", summary="Change a team", tags=["teams"])
+    async def change_team(request: Request, team: str, body: TeamChanges) -> TeamOut:
+        """Changes a team of the store; what is left out stays, null follows the configuration's defaults again."""
+
+        def change(present: TeamRow) -> Change:
+            wanted = body.change(present.limits, platform.identity.defaults.team.limits)
+            if "owner" in body.model_fields_set:
+                wanted = msgspec.structs.replace(wanted, owner=body.owner or "")
+            if "use_cases" in body.model_fields_set:
+                granted = None if body.use_cases is None else tuple(body.use_cases)
+                wanted = msgspec.structs.replace(wanted, use_cases=granted)
+            return wanted
+
+        return _out(await directory.change_team(actor(request), team, change))
 
     @router.get("/teams", summary="List teams", tags=["teams"])
     async def list_teams(request: Request, limit: PageLimit = 100, cursor: str | None = None) -> ListOut[TeamOut]:

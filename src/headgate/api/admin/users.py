@@ -8,7 +8,8 @@ from pydantic import Field
 
 from headgate.api.admin import shapes
 from headgate.api.admin.door import Administered, actor
-from headgate.api.admin.shapes import ListOut, Name, PageLimit, Text, budgets_out, limits_out, listed, page
+from headgate.api.admin.shapes import Changes, ListOut, Name, PageLimit, Text, budgets_out, limits_out, listed, page
+from headgate.identity.change import Change
 from headgate.identity.store import PartRow, Terms
 
 UserName = Annotated[Text, Field(min_length=1, examples=["ann@example.org"])]
@@ -38,6 +39,15 @@ def add_users(router: APIRouter, platform: Administered) -> None:
         """Enters a user before the first call, with budgets and limits of its own."""
         terms = Terms(body.budget, body.own_limits())
         return _out(await directory.create_user(actor(request), body.team, body.id, terms))
+
+    @router.patch("/users/{team}/{user:path}", summary="Change a user", tags=["users"])
+    async def change_user(request: Request, team: str, user: str, body: Changes) -> UserOut:
+        """Changes a user; what is left out stays, null follows the configuration's defaults again."""
+
+        def change(present: PartRow) -> Change:
+            return body.change(present.limits, platform.identity.defaults.user.limits)
+
+        return _out(await directory.change_user(actor(request), team, user, change))
 
     @router.get("/users", summary="List users", tags=["users"])
     async def list_users(
