@@ -81,5 +81,8 @@ class Call(msgspec.Struct, frozen=True):
     """The team that the body claims; it must be the key's own."""
     priority: str = "interactive"
     method: str = "POST"
+    cache: str = ""
+    """What the caller asks of the cache: `off`, `refresh`, `only`, or nothing."""
+    idempotency_key: str = ""
     strict: bool = False
     """Whether the call is refused rather than sent to a provider that cannot be told all of it."""

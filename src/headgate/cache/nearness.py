@@ -1,0 +1,72 @@
+"""How near texts are: vectors of one scope, found by their signs first and compared whole after."""
+
+from math import acos, pi
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+DIMENSIONS: Final = 256
+WORDS: Final = DIMENSIONS // 64
+MAX_NEAR: Final = 16
+"""Entries that are compared whole; the nearest by their signs."""
+SLACK_BITS: Final = 20
+"""Signs that may differ beyond what the angle makes expect (random hyperplanes; Charikar, 2002)."""
+
+Vector = NDArray[np.float32]
+"""A unit vector."""
+
+
+class Partition:
+    """The vectors of one scope: 288 bytes each."""
+
+    def __init__(self) -> None:
+        self._keys: list[bytes] = []
+        self._at: dict[bytes, int] = {}
+        self._signs = np.zeros((WORDS, 8), np.uint64)
+        self._bytes = np.zeros((8, DIMENSIONS), np.int8)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def add(self, key: bytes, vector: Vector) -> None:
+        """Keep `vector` under `key`, which is not there yet."""
+        at = len(self._keys)
+        if at == self._bytes.shape[0]:
+            self._bytes = np.concatenate([self._bytes, np.zeros_like(self._bytes)])
+            self._signs = np.concatenate([self._signs, np.zeros_like(self._signs)], axis=1)
+        self._keys.append(key)
+        self._at[key] = at
+        self._signs[:, at] = _signs(vector)
+        self._bytes[at] = np.rint(vector * (127 / np.abs(vector).max()))
+
+    def remove(self, key: bytes) -> None:
+        """Forget a vector, where there is one; the last takes its place."""
+        at = self._at.pop(key, None)
+        if at is None:
+            return
+        last = self._keys.pop()
+        if last != key:
+            self._keys[at] = last
+            self._at[last] = at
+            self._signs[:, at] = self._signs[:, len(self._keys)]
+            self._bytes[at] = self._bytes[len(self._keys)]
+
+    def near(self, vector: Vector, least: float) -> list[tuple[float, bytes]]:
+        """Keys with their cosines, at least `least`, the nearest first."""
+        count = len(self._keys)
+        asked = _signs(vector)
+        apart = np.bitwise_count(self._signs[0, :count] ^ asked[0]).astype(np.uint16)
+        for word in range(1, WORDS):
+            apart += np.bitwise_count(self._signs[word, :count] ^ asked[word])
+        found = np.flatnonzero(apart <= DIMENSIONS * acos(min(1.0, least)) / pi + SLACK_BITS)
+        if len(found) > MAX_NEAR:
+            found = found[np.argpartition(apart[found], MAX_NEAR)[:MAX_NEAR]]
+        rows = self._bytes[found].astype(np.float32)
+        cosines = rows @ vector / np.linalg.norm(rows, axis=1)
+        order = np.argsort(-cosines)
+        return [(float(cosines[i]), self._keys[found[i]]) for i in order if cosines[i] >= least]
+
+
+def _signs(vector: Vector) -> NDArray[np.uint64]:
+    return np.packbits(vector > 0).view(np.uint64)
