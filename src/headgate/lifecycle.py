@@ -16,7 +16,7 @@ async def answering(platform: Platform, call: Call) -> AsyncIterator[Answer]:
         Refusal: the call is not served; nothing was sent to the caller yet.
     """
     with platform.journal.open(call) as record:  # exactly one CLOSE, always
-        record.principal = await platform.identity.authenticate(call)
+        record.principal = await platform.identity.authenticate(record)
         record.use_case = platform.governance.permit(record)
         async with platform.limits.admit(record) as request:  # rates, then the money lease
             async with platform.cache.lookup(record, request) as found:  # kept, or the same question under way

@@ -86,8 +86,9 @@ class KnownCallers:
             AUDITOR: principal(Role.AUDITOR, team=""),
         }
 
-    async def authenticate(self, call: Call) -> Principal:
-        found = await self.identify(call.credential, call.at_ms)
+    async def authenticate(self, record: Record) -> Principal:
+        call = record.call
+        record.principal = found = await self.identify(call.credential, call.at_ms)
         if call.team is not None and call.team != found.team:
             raise Refusal("wrong_team", "The key belongs to another team; use its key.", param="team_id")
         return found
@@ -128,7 +129,7 @@ class Frames:
         return self._clock.now_ms()
 
     def lag(self) -> Any:
-        return SimpleNamespace(bytes=7, trouble="")
+        return SimpleNamespace(bytes=7, age_ms=40, damaged_bytes=0, trouble="")
 
 
 class Costs:

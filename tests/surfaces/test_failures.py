@@ -120,9 +120,17 @@ async def test_refusals_come_in_the_order_of_the_contract(path: str) -> None:
     assert (await house.call("POST", path, broken, X_Headgate_Use_Case="nothing")).status == 404
     narrow = {"authorization": f"Bearer {NARROW}"}
     assert (await house.call("POST", path, BODIES[path], **narrow)).status == 200
-    response = await house.call("POST", path, broken, **narrow)
-    assert response.status == 429
-    assert response.headers["retry-after"] == "60"
+    for mistake in ({}, {"X_Headgate_Pipeline": "magic"}, {"X_Headgate_User": "u" * 300}):
+        response = await house.call("POST", path, broken, **narrow, **mistake)
+        assert response.status == 429
+        assert response.headers["retry-after"] == "60"
+        limits = {name: value for name, value in response.headers.items() if "ratelimit" in name}
+        assert {value for name, value in limits.items() if "remaining" in name} == {"0"}
+        assert {value for name, value in limits.items() if "limit" in name.split("-")[-1] or "-limit-" in name} == {"1"}
+    response = await house.call("POST", path, BODIES[path], X_Headgate_User="u" * 300)
+    assert (response.status, code_of(path, response.json)) == (400, "invalid_request")
+    response = await house.call("POST", path, BODIES[path], X_Headgate_Pipeline="magic")
+    assert response.status == (422 if path == "/v1/generate" else 400)
     response = await house.call("POST", path, broken)
     assert response.status == 400
     assert code_of(path, response.json) == "invalid_request"

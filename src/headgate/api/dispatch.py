@@ -93,7 +93,7 @@ class Dispatch:
         path = exchange.path
         under = WITH_SLASHES if path.startswith(WITH_SLASHES) else path[: path.rfind("/") + 1]
         tail = path[len(under) :]
-        found = self._under.get(under) if tail else None
+        found = self._under.get(under) if tail and "\0" not in tail else None  # PostgreSQL's text knows no NUL
         if found is not None:
             exchange.tail = tail
         return found
@@ -135,5 +135,5 @@ async def _refuse(exchange: Exchange, refusal: Refusal, *headers: tuple[bytes, b
     if exchange.begun:
         return
     status = refusal.status
-    body = native_error(refusal, exchange.request_id)
+    body = native_error(refusal, exchange.request_id, recorded=False)
     await exchange.respond(status, body, [*refusal_head(refusal, status), *headers])

@@ -97,11 +97,7 @@ class Exchange:
             async with asyncio.timeout(BODY_TIMEOUT_S):
                 return await self._rest(message, max_bytes)
         except TimeoutError:
-            raise Refusal(
-                "invalid_request",
-                f"The body did not come within {BODY_TIMEOUT_S:.0f} s; send it again, faster.",
-                status=408,
-            ) from None
+            raise too_slow() from None
 
     async def _rest(self, message: MutableMapping[str, Any], max_bytes: int) -> bytes:
         parts: list[bytes] = []
@@ -182,6 +178,12 @@ def _joined(raw: Sequence[Header]) -> dict[str, str]:
         key, text = name.decode("latin-1"), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     return headers
+
+
+def too_slow() -> Refusal:
+    """The refusal of a body that takes too long to come."""
+    sentence = f"The body did not come within {BODY_TIMEOUT_S:.0f} s; send it again, faster."
+    return Refusal("invalid_request", sentence, status=408)
 
 
 def _too_large(max_bytes: int) -> Refusal:

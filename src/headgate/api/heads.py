@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from headgate.api.exchange import Header
 from headgate.api.surface import RateNames
-from headgate.domain.answer import Answer, Books, RateWindow
+from headgate.domain.answer import Answer, Books
 from headgate.domain.money import decimal_usd
+from headgate.domain.rates import RateWindow
 from headgate.domain.refusal import Refusal
 
 MAX_DROPPED_CHARS: Final = 2_000

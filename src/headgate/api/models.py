@@ -5,12 +5,15 @@ from functools import partial
 from typing import Final
 from urllib.parse import parse_qsl
 
+import msgspec
+
 from headgate.api.anthropic import models as anthropic
 from headgate.api.exchange import Exchange
 from headgate.api.front import Front
 from headgate.api.heads import refusal_head
 from headgate.api.openai import models as openai
 from headgate.api.serving import credential
+from headgate.catalog.catalog import Listed, best_match
 from headgate.domain.principal import Principal
 from headgate.domain.refusal import Refusal
 from headgate.wire.anthropic_messages import ANTHROPIC_MESSAGES
@@ -33,7 +36,7 @@ async def model(front: Front, exchange: Exchange) -> None:
 
 def _all(front: Front, exchange: Exchange, principal: Principal) -> bytes:
     governance, policy = front.platform.governance, front.policy()
-    found = governance.models(principal, policy)
+    found = _with_status(front, governance.models(principal, policy))
     if ANTHROPIC_VERSION in exchange.headers:
         query = dict(_parameters(exchange.query))
         return anthropic.write_page(found, query)
@@ -41,8 +44,20 @@ def _all(front: Front, exchange: Exchange, principal: Principal) -> bytes:
 
 
 def _one(front: Front, exchange: Exchange, principal: Principal) -> bytes:
-    found = front.platform.governance.model(principal, front.policy(), exchange.tail)
+    (found,) = _with_status(front, (front.platform.governance.model(principal, front.policy(), exchange.tail),))
     return anthropic.write_model(found) if ANTHROPIC_VERSION in exchange.headers else openai.write_model(found)
+
+
+def _with_status(front: Front, found: tuple[Listed, ...]) -> tuple[Listed, ...]:
+    """`found` as its models stand at the moment."""
+    down = front.platform.pool.unavailable(front.policy())
+    if not down:
+        return found
+    names = front.policy().models
+    return tuple(
+        msgspec.structs.replace(one, status="unavailable") if best_match(names, one.id) in down else one
+        for one in found
+    )
 
 
 async def _answer(front: Front, exchange: Exchange, write: Callable[[Principal], bytes]) -> None:

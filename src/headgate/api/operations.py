@@ -8,11 +8,13 @@ import msgspec
 from headgate import __version__
 from headgate.api.exchange import Exchange
 from headgate.api.front import Check, Component, Front, Health
+from headgate.domain.money import NANO_USD
 from headgate.domain.refusal import Refusal
 from headgate.identity.freshness import IdentityState
+from headgate.limits.leases import Figures
 from headgate.platform import Platform
 from headgate.pool.breaker import BreakerState
-from headgate.telemetry.metrics import Metrics
+from headgate.telemetry.metrics import Labels, Metrics
 
 METRICS_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 _BREAKER_VALUE: Final = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 1.0, BreakerState.OPEN: 2.0}
@@ -101,6 +103,29 @@ def export(platform: Platform, metrics: Metrics) -> None:
         (),
         lambda: [((), float(platform.journal.lag().bytes))],
     )
+    metrics.gauge(
+        "headgate_journal_lag_seconds",
+        "Since when a part of the journal waits to be projected.",
+        (),
+        lambda: [((), platform.journal.lag().age_ms / 1000)],
+    )
+    metrics.gauge(
+        "headgate_journal_damaged_bytes",
+        "Bytes of the journal that could not be read.",
+        (),
+        lambda: [((), float(platform.journal.lag().damaged_bytes))],
+    )
+    metrics.gauge(
+        "headgate_leases_usd",
+        "Money of this worker's leases: free, held for calls, and what attempts cost above their bounds.",
+        ("part",),
+        lambda: _leased(platform.limits.figures()),
+    )
+
+
+def _leased(figures: Figures) -> list[tuple[Labels, float]]:
+    parts = (("free", figures.free), ("held", figures.held), ("excess", figures.excess))
+    return [((name,), nano / NANO_USD) for name, nano in parts]
 
 
 _OF_IDENTITY: Final = {

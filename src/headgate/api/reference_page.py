@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any, Final
 
+from headgate.domain.refusal import CODES
+
 _STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a }
 h2 { margin: 2.5rem 0 .25rem; border-top: 1px solid #ddd; padding-top: 1.5rem; font-size: 1.1rem }
@@ -26,6 +28,8 @@ def page(document: Mapping[str, Any]) -> str:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             parts += _operation(path, method, operation, schemas)
+    parts.append('<h2 id="refusals">Refusals</h2>')
+    parts.append(_table("Codes", [(code, str(status), meaning) for code, (status, meaning) in CODES.items()]))
     return "".join(parts) + "</html>"
 
 

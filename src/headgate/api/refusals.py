@@ -21,11 +21,16 @@ _TYPE_OF_STATUS: Final = {
 }
 
 
-def native_error(refusal: Refusal, request_id: str) -> bytes:
+def native_error(refusal: Refusal, request_id: str, *, recorded: bool = True) -> bytes:
     """The JSON body of `refusal`.
 
     `error` holds type, code, message and param; `headgate` holds code, scope, limit, used, resets_at, owner, link and
     request_id, null where they do not apply, and `fields` (`[{"param", "message"}]`) where several fields are wrong.
+
+    Args:
+        refusal: why.
+        request_id: of the exchange.
+        recorded: whether the exchange is a call, which has a record to look at.
     """
     return msgspec.json.encode(
         {
@@ -35,7 +40,7 @@ def native_error(refusal: Refusal, request_id: str) -> bytes:
                 "message": refusal.sentence,
                 "param": refusal.param,
             },
-            "headgate": explanation(refusal, request_id),
+            "headgate": explanation(refusal, request_id, recorded=recorded),
         }
     )
 

@@ -1,6 +1,7 @@
 """The one way in which a call is served over HTTP, whatever the surface, streamed or whole."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Final
@@ -25,6 +26,7 @@ MAX_VALUES: Final = 100_000
 MAX_OUTPUT_TOKENS: Final = 16_000_000
 MAX_CHOICES: Final = 128
 MAX_TOOL_REQUESTS: Final = 1_000
+MAX_USER_CHARACTERS: Final = 256
 SMALL_BODY_BYTES: Final = 64 * 1024
 """Larger ones are read only for callers who are known."""
 _LOGGER: Final = logging.getLogger(__name__)
@@ -63,9 +65,10 @@ def read_call(surface: Surface, exchange: Exchange, raw: bytes) -> Call:
     """The call in an exchange whose body is `raw`; a body that cannot be read becomes the refusal that says why."""
     headers = exchange.headers
     body: Request | Refusal
-    use_case = pipeline = team = None
+    use_case = pipeline = team = user = None
     try:
         _check(headers, surface.wire)
+        user = _user(headers.get("x-headgate-user"))
         if raw.count(b"{") + raw.count(b"[") > MAX_VALUES:
             raise Refusal("invalid_request", f"A body may hold {MAX_VALUES:,} objects and arrays; send fewer.")
         body, use_case, pipeline, team = surface.read(raw, headers)
@@ -84,7 +87,7 @@ def read_call(surface: Surface, exchange: Exchange, raw: bytes) -> Call:
         use_case=headers.get("x-headgate-use-case") or use_case,
         pipeline=headers.get("x-headgate-pipeline") or pipeline,
         project=headers.get("x-headgate-project"),
-        user=_utf8(headers.get("x-headgate-user")),
+        user=user,
         team=team,
         priority=headers.get("x-headgate-priority", PRIORITIES[0]),
         method=exchange.method,
@@ -105,14 +108,21 @@ def credential(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def _utf8(value: str | None) -> str | None:
-    """A header's value that people wrote: in UTF-8, where it is that (RFC 9110, 5.5, leaves it open)."""
-    if value is None or value.isascii():
-        return value
-    try:
-        return value.encode("latin-1").decode()
-    except UnicodeDecodeError:
-        return value
+def _user(value: str | None) -> str | None:
+    """The user named by a header: in UTF-8, where it is that (RFC 9110, 5.5, leaves it open).
+
+    Raises:
+        Refusal: `invalid_request`.
+    """
+    if not value:
+        return None
+    if not value.isascii():
+        with contextlib.suppress(UnicodeDecodeError):
+            value = value.encode("latin-1").decode()
+    if len(value) > MAX_USER_CHARACTERS or not value.isprintable():
+        sentence = f"A user is named by 1 to {MAX_USER_CHARACTERS} printable characters."
+        raise Refusal("invalid_request", sentence, param="X-Headgate-User")
+    return value
 
 
 def _check_bounds(request: Request) -> None:
@@ -202,7 +212,8 @@ async def _refuse(surface: Surface, exchange: Exchange, refusal: Refusal) -> Non
         await exchange.respond(status, refusal.raw, refusal_head(refusal, status))
     else:
         status = surface.status(refusal)
-        await exchange.respond(status, surface.error_body(refusal, exchange.request_id), refusal_head(refusal, status))
+        head = refusal_head(refusal, status) + surface.rate_headers(refusal.windows, exchange.at_ms)
+        await exchange.respond(status, surface.error_body(refusal, exchange.request_id), head)
 
 
 def internal_error() -> Refusal:

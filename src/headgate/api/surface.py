@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from headgate.api.exchange import Header
-from headgate.domain.answer import Answer, RateWindow
+from headgate.domain.answer import Answer
 from headgate.domain.call import Call, Request, WireFormat
 from headgate.domain.event import Event
+from headgate.domain.rates import RateWindow
 from headgate.domain.refusal import Refusal
 from headgate.wire.codec import Codec, Head, StreamWriter
 

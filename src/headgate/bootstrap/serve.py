@@ -17,7 +17,7 @@ import uvloop
 
 from headgate.api.protocol import CallerProtocol
 from headgate.bootstrap.app import application
-from headgate.bootstrap.build import Built, Ground, build
+from headgate.bootstrap.build import ADMIN_KEY, Built, Ground, build
 from headgate.bootstrap.config.loading import Configuration, load
 from headgate.bootstrap.discovery import discover
 from headgate.bootstrap.transcript import Started, transcript
@@ -71,9 +71,9 @@ async def _serve(
     terminal = sys.stderr.isatty()
     async with AsyncExitStack() as stack:
         lines = stack.enter_context(_log_lines(configuration.document.telemetry.log_level))
-        url, store = await stack.enter_async_context(_postgres(configuration, options.data_dir, environment))
         listener = _listen(configuration, options)
         stack.callback(listener.close)
+        url, store = await stack.enter_async_context(_postgres(configuration, options.data_dir, environment))
         database = await Database.open(url)
         stack.push_async_callback(database.close)
         ground = Ground(database, options.data_dir.absolute() / "journal", environment, lines)
@@ -89,7 +89,7 @@ async def _serve(
         gc.collect()
         gc.freeze()  # what is loaded stays: no collection has to look at it again
         gc.set_threshold(GC_THRESHOLD)
-        await _say(built, listener, store, terminal=terminal)
+        await _say(built, listener, store, terminal=terminal, admin_key_given=bool(environment.get(ADMIN_KEY)))
         server = _server(built, configuration)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
@@ -163,6 +163,10 @@ def _listen(configuration: Configuration, options: Options) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
+        if options.data_dir.exists():  # whoever holds the port may be the Headgate of this very directory
+            lock = DataDirectoryLock(options.data_dir)
+            lock.acquire()
+            lock.release()
         raise OSError(
             error.errno, f"{host}:{port} cannot be listened on: {error.strerror}; choose another --port"
         ) from None
@@ -197,7 +201,7 @@ def _server(built: Built, configuration: Configuration) -> Server:
     )
 
 
-async def _say(built: Built, listener: socket.socket, store: str, *, terminal: bool) -> None:
+async def _say(built: Built, listener: socket.socket, store: str, *, terminal: bool, admin_key_given: bool) -> None:
     host, port = listener.getsockname()[:2]
     shown = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104
     current = built.reload.current
@@ -209,6 +213,7 @@ async def _say(built: Built, listener: socket.socket, store: str, *, terminal: b
         found=await discover() if terminal else (),
         development_key=built.first_keys.development,
         admin_key=built.first_keys.admin,
+        admin_key_given=admin_key_given,
         reserved=built.reserved,
     )
     if terminal:

@@ -19,6 +19,8 @@ class Started(NamedTuple):
     found: Sequence[Found]
     development_key: str | None
     admin_key: str | None
+    admin_key_given: bool
+    """Whether HEADGATE_ADMIN_KEY says which key administers."""
     reserved: int
     """Attempts that an earlier, killed process left open."""
 
@@ -51,6 +53,8 @@ def _facts(started: Started) -> list[tuple[str, str]]:
     facts.append(("reference", f"{started.url}/docs"))
     if started.admin_key:
         facts.append(("admin key", f"{started.admin_key}  (administers; shown only this once)"))
+    elif started.admin_key_given:
+        facts.append(("admin key", "the one in HEADGATE_ADMIN_KEY administers"))
     if started.development_key:
         facts.append(("key", f"{started.development_key}  (team default; shown only this once)"))
     if started.reserved:

@@ -27,7 +27,7 @@ class Listed(msgspec.Struct, frozen=True):
     id: str
     tier: str
     status: str
-    """`available`."""
+    """`available`, or `unavailable` while every deployment is held back or drained."""
 
 
 def candidates(policy: Policy, use_case: UseCase, asked: str) -> tuple[Candidate, ...]:

@@ -102,20 +102,29 @@ def show_request(
 
 
 def _facts(call: Request) -> list[tuple[str, str]]:
+    interrupted = call.code == "interrupted"
+    answered = call.outcome in ("answered", "cached")
     waited = max(0.0, call.latency_ms - call.own_ms)
+    producer = f"{call.deployment} for model {call.model}" if call.model else ""
+    took = f"{call.latency_ms:.1f} ms: {call.own_ms:.1f} ms our own, {waited:.1f} ms waiting for providers"
     caller = (("project", call.project), ("user", call.user), ("key", call.key_id))
     return [
         ("request", call.request_id),
-        ("ended", f"{call.at:%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z"),
+        ("closed, at a start" if interrupted else "ended", f"{call.at:%Y-%m-%d %H:%M:%S.%f}"[:-3] + "Z"),
         ("outcome", f"{call.outcome} with status {call.status}{f', {call.code}' if call.code else ''}"),
         ("caller", ", ".join([call.team or "", *(f"{what} {name}" for what, name in caller if name)])),
-        ("asked", f"use case {call.use_case}, pipeline {call.pipeline}, wire format {call.wire}"),
-        ("answered by", f"{call.deployment} for model {call.model}" if call.model else ""),
-        ("took", f"{call.latency_ms:.1f} ms: {call.own_ms:.1f} ms our own, {waited:.1f} ms waiting for providers"),
+        ("asked", _asked(call)),
+        ("answered by" if answered else "last tried", producer),
+        ("took", "" if interrupted else took),
         ("tokens", f"{call.input_tokens:,} in, {call.output_tokens:,} out"),
         ("cost", f"{decimal_usd(call.cost_nano_usd)} USD"),
         ("policy", f"version {call.policy_version}"),
     ]
+
+
+def _asked(call: Request) -> str:
+    parts = (("use case", call.use_case), ("pipeline", call.pipeline), ("wire format", call.wire))
+    return ", ".join(f"{name} {value}" for name, value in parts if value)
 
 
 def _row(attempt: Attempt) -> tuple[str, ...]:

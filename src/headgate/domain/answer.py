@@ -9,6 +9,7 @@ import msgspec
 from headgate.domain.call import WireFormat
 from headgate.domain.event import Event
 from headgate.domain.policy import Deployment
+from headgate.domain.rates import RateWindow
 from headgate.domain.usage import Usage
 
 
@@ -46,17 +47,6 @@ class Basis(StrEnum):
     REPORTED = "reported"
     ESTIMATED = "estimated"
     RESERVED = "reserved"
-
-
-class RateWindow(msgspec.Struct, frozen=True):
-    """What is left of the tightest limit of its kind."""
-
-    kind: str
-    """`requests` or `tokens`."""
-    limit: int
-    remaining: int
-    reset_ms: int
-    """Milliseconds until the limit is wholly free again."""
 
 
 class Books(Protocol):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from headgate.domain.rates import RateWindow
+
 CODES: Final[Mapping[str, tuple[int, str]]] = {
     "invalid_request": (400, "The body or a header could not be understood."),
     "guardrail_blocked": (400, "A guardrail of the use case blocked the request or the answer."),
@@ -50,6 +52,7 @@ class Refusal(Exception):
         raw: the provider's error body, passed on unchanged on the same wire format.
         raw_wire: the wire format of `raw`.
         raw_status: the status that goes with `raw` on the same wire format, where it is not `status`.
+        windows: the rates that are used up.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Refusal(Exception):
         raw: bytes = b"",
         raw_wire: str = "",
         raw_status: int | None = None,
+        windows: tuple[RateWindow, ...] = (),
     ) -> None:
         super().__init__(sentence)
         self.code = code
@@ -76,3 +80,4 @@ class Refusal(Exception):
         self.raw = raw
         self.raw_wire = raw_wire
         self.raw_status = self.status if raw_status is None else raw_status
+        self.windows = windows

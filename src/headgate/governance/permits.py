@@ -26,11 +26,11 @@ class Governance:
     def permit(self, record: Record) -> UseCase:
         """The use case of the call: named by header or body, by the model field, by the project, else `default`.
 
-        Sets `record.pipeline`.
+        Sets `record.pipeline`, and `record.mistake` where the call names a pipeline that is not there.
 
         Raises:
             Refusal: `not_found` (no such use case), `use_case_not_granted`, `not_permitted` (a pipeline that the use
-                case does not offer), `invalid_parameter` (a pipeline that does not exist yet).
+                case does not offer).
         """
         principal = record.principal
         assert principal is not None, "a caller is known before it is permitted"
@@ -51,7 +51,9 @@ class Governance:
                 param="use_case",
                 details={"scope": f"team {principal.team}"},
             )
-        record.pipeline = _pipeline(record.call, use_case)
+        mistake = _unknown_pipeline(record.call) or _missing_pipeline(record.call, use_case)
+        record.mistake = record.mistake or mistake
+        record.pipeline = "direct"
         record.step("permit", f"use case '{name}' ({chosen_by}), pipeline {record.pipeline}")
         return use_case
 
@@ -102,28 +104,33 @@ def _granted(principal: Principal, use_cases: Mapping[str, UseCase]) -> str:
     return f"the team may use: {', '.join(names)}" if names else "no use case is granted to the team"
 
 
-def _pipeline(call: Call, use_case: UseCase) -> str:
-    asked = call.pipeline or "auto"
-    if asked == "auto":
-        asked = use_case.pipelines[0]
-    elif asked not in _PIPELINES:
-        raise _invalid(call, f"There is no pipeline '{asked}'; choose auto or one of {', '.join(_PIPELINES)}.")
-    elif asked not in use_case.pipelines:
+def _unknown_pipeline(call: Call) -> Refusal | None:
+    asked = call.pipeline
+    if asked is None or asked == "auto" or asked in _PIPELINES:
+        return None
+    sentence = f"There is no pipeline '{asked}'; choose auto or one of {', '.join(_PIPELINES)}."
+    native = call.wire is WireFormat.NATIVE
+    return Refusal("invalid_parameter" if native else "invalid_request", sentence, param="pipeline")
+
+
+def _missing_pipeline(call: Call, use_case: UseCase) -> Refusal | None:
+    """What is wrong with the pipeline that is asked for or comes first.
+
+    Raises:
+        Refusal: `not_permitted`, where the use case does not offer it.
+    """
+    asked = use_case.pipelines[0] if call.pipeline in (None, "auto") else call.pipeline
+    if asked not in use_case.pipelines:
         offered = ", ".join(pipeline for pipeline in use_case.pipelines if pipeline != "auto")
         raise Refusal(
             "not_permitted",
             f"The use case '{use_case.name}' does not permit the pipeline '{asked}'; it permits: {offered}.",
             param="pipeline",
         )
-    if asked in _MISSING:
-        raise Refusal(
-            "invalid_parameter",
-            f"The pipeline '{asked}' cannot run: {_MISSING[asked]}. Ask for 'direct' or 'auto'.",
-            param="pipeline",
-        )
-    return "direct"
-
-
-def _invalid(call: Call, sentence: str) -> Refusal:
-    native = call.wire is WireFormat.NATIVE
-    return Refusal("invalid_parameter" if native else "invalid_request", sentence, param="pipeline")
+    if asked not in _MISSING:
+        return None
+    return Refusal(
+        "invalid_parameter",
+        f"The pipeline '{asked}' cannot run: {_MISSING[asked]}. Ask for 'direct' or 'auto'.",
+        param="pipeline",
+    )

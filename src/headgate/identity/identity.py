@@ -14,6 +14,7 @@ from headgate.identity.directory import Directory
 from headgate.identity.founding import FirstKeys, Synced
 from headgate.identity.freshness import Freshness, IdentityState
 from headgate.identity.memory import Memory
+from headgate.journal.record import Record
 from headgate.journal.records import Admin
 from headgate.kit.clock import Clock
 from headgate.storage.postgres.database import Database
@@ -22,7 +23,6 @@ MAX_KEYS: Final = 10_000
 """Keys remembered by a worker."""
 MAX_SCOPES: Final = 20_000
 """Projects, and as many users, remembered by a worker."""
-MAX_USER_CHARACTERS: Final = 256
 
 
 class Identity:
@@ -76,15 +76,18 @@ class Identity:
         """How far callers can be told apart at the moment."""
         return self._freshness.state
 
-    async def authenticate(self, call: Call) -> Principal:
+    async def authenticate(self, record: Record) -> Principal:
         """The principal of a model call, in the project and for the user that the call names.
+
+        `record.principal` is the key's own as soon as the key is known, so that what follows is refused under it.
 
         Raises:
             Refusal: `missing_credentials`, `invalid_key`, `expired_token`, `wrong_team`, `not_permitted`,
-                `invalid_request` (a user's name that cannot be one), `not_ready` (the database is away).
+                `not_ready` (the database is away).
         """
+        call = record.call
         found = await self._caller(call.credential, call.at_ms)
-        principal = found.principal
+        record.principal = principal = found.principal
         if principal.subject is None:
             raise Refusal(
                 "not_permitted",
@@ -154,13 +157,6 @@ class Identity:
         found = self._users.fresh(asked)
         if found is not None:
             return found
-        name = asked[1]
-        if len(name) > MAX_USER_CHARACTERS or not name.isprintable():
-            raise Refusal(
-                "invalid_request",
-                f"A user is named by 1 to {MAX_USER_CHARACTERS} printable characters.",
-                param="X-Headgate-User",
-            )
         found = await self._users.find(asked)
         if found is None:
             raise Refusal(

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+import psycopg
+
 from headgate.domain.answer import Basis, Outcome
 from headgate.domain.usage import Usage
 from headgate.journal import store
@@ -25,8 +27,8 @@ _log = logging.getLogger(__name__)
 async def adopt_orphans(root: Path, database: Database, books: Books, clock: Clock) -> int:
     """Adopt every journal under `root` that no living worker holds; the attempts that had to be charged at their bound.
 
-    A journal that cannot be read, or that a newer Headgate wrote, stays where it is and is reported: what it leased
-    counts as spent.
+    A journal that cannot be read or projected, or that a newer Headgate wrote, stays where it is and is reported: what
+    it leased counts as spent.
 
     Raises:
         DatabaseAway: the rest stays for the next start.
@@ -35,7 +37,7 @@ async def adopt_orphans(root: Path, database: Database, books: Books, clock: Clo
     for orphan in Incarnation.orphans(root):
         try:
             reserved += await _adopt(orphan, database, books, clock)
-        except (UnreadableFrame, OSError) as error:
+        except (UnreadableFrame, OSError, psycopg.Error) as error:
             _log.critical("the journal in %s cannot be adopted: %s", orphan.directory, error)
             orphan.release()
         except BaseException:

@@ -53,8 +53,6 @@ class Projection:
     def __init__(self, database: Database, incarnation: str, segments: Segments, books: Books, clock: Clock) -> None:
         self.position = Position(0, 0)
         """How far PostgreSQL is known to have come."""
-        self.records = 0
-        """Frames projected by this object."""
         self.complete_ms = 0
         """Everything appended until then is projected; epoch milliseconds."""
         self.damaged_bytes = 0
@@ -96,7 +94,6 @@ class Projection:
             await self._project(connection, batch.bodies)
         self._known = True
         self.position = batch.end
-        self.records += len(batch.bodies)
         for gap in batch.gaps:
             self._report(gap)
         if batch.end >= end:

@@ -21,7 +21,6 @@ class Lag(NamedTuple):
     """How far the projection is behind what is written."""
 
     bytes: int
-    records: int
     age_ms: int
     """Since when something waits to be projected; 0 where nothing does."""
     trouble: str
@@ -76,7 +75,6 @@ class Projector:
         behind = self._projection.behind
         return Lag(
             behind,
-            max(0, self._segments.records - self._projection.records) if behind else 0,
             max(0, self._clock.now_ms() - self._projection.complete_ms) if behind else 0,
             self._trouble,
             self._projection.damaged_bytes,

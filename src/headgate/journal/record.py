@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from headgate.domain.answer import Answer, Basis, CacheUse, Outcome, RateWindow
+from headgate.domain.answer import Answer, Basis, CacheUse, Outcome
 from headgate.domain.call import Call, Purpose, Request
 from headgate.domain.event import Event, EventKind
 from headgate.domain.policy import Deployment, Policy, UseCase
 from headgate.domain.principal import Principal, Subject
+from headgate.domain.rates import RateWindow
 from headgate.domain.refusal import Refusal
 from headgate.domain.usage import Usage
 from headgate.journal.records import AttemptClose, AttemptOpen, Body, Close, Step
@@ -164,6 +165,8 @@ class Record:
         self.clock = clock
         self.principal: Principal | None = None
         self.use_case: UseCase | None = None
+        self.mistake: Refusal | None = call.body if isinstance(call.body, Refusal) else None
+        """What is wrong with the request; told once the call is known to be within its limits."""
         self.hold: Hold = NO_HOLD
         self.attempts: list[Attempt] = []
         self.steps: list[Step] = []

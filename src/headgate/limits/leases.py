@@ -208,6 +208,11 @@ class Leases:
         try:
             while self._waits or self._giving:
                 await self._one_trip()
+        except BaseException as error:
+            for wait in (*self._waits, *self._patient):  # they came while the trip that failed was under way
+                _fail(wait, error)
+            self._waits, self._patient = [], []
+            raise
         finally:
             self._trip = None
 

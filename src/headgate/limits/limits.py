@@ -1,14 +1,16 @@
 """Admission: who is within rates and budgets goes on, with money held; everyone else is told why and until when."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final
 
 from headgate.catalog.bounds import bound, estimate
 from headgate.catalog.catalog import candidates
-from headgate.domain.answer import RateWindow
 from headgate.domain.call import Request
 from headgate.domain.money import decimal_usd
+from headgate.domain.policy import Candidate, Spread
 from headgate.domain.principal import Allowance
+from headgate.domain.rates import RateWindow
 from headgate.domain.refusal import Refusal
 from headgate.journal.record import Record
 from headgate.kit.clock import Clock
@@ -156,10 +158,10 @@ class Admission:
         assert record.use_case is not None, "a call is permitted before it is admitted"
         body = record.call.body
         try:
-            if isinstance(body, Refusal):
-                raise body
-            first = candidates(record.policy, record.use_case, body.model)[0]
-            return body, bound(body, first.deployment).nano
+            if record.mistake is not None:
+                raise record.mistake
+            assert isinstance(body, Request), "a body that could not be read is the call's mistake"
+            return body, _least_bound(body, candidates(record.policy, record.use_case, body.model))
         except Refusal:
             await self._refuse_if_spent()
             raise
@@ -193,6 +195,14 @@ class Admission:
             return f"within the rates of {len(binding.scopes)} scopes; no budget binds the call"
         held = f"{decimal_usd(nano)} USD held in {len(binding.accounts)} budgets"
         return f"within the rates of {len(binding.scopes)} scopes; {held}"
+
+
+def _least_bound(request: Request, found: Sequence[Candidate]) -> int:
+    """The most that the attempt which comes first can cost, in nano-USD; spread by cost, the cheapest comes first."""
+    first = found[0]
+    if first.spread is not Spread.COST:
+        return bound(request, first.deployment).nano
+    return min(bound(request, one.deployment).nano for one in found if one.model == first.model)
 
 
 def _limits_rates(allowance: Allowance) -> bool:

@@ -5,6 +5,7 @@ from typing import Final
 
 from headgate.domain.money import decimal_usd
 from headgate.domain.principal import Allowance
+from headgate.domain.rates import RateWindow
 from headgate.domain.refusal import Refusal
 from headgate.limits.accounts import Account
 from headgate.limits.leases import Short
@@ -21,6 +22,7 @@ _WHAT: Final = {
 def over_rate(full: Full, allowance: Allowance, now_ms: int) -> Refusal:
     """The refusal of a call that a rate of `allowance` keeps waiting."""
     retry_s = full.retry_ns / 1e9
+    reset_ms = -(-full.reset_ns // 1_000_000)
     what = _WHAT[full.kind].format(limit=full.limit, used=full.used)
     again = f"try again in {retry_s:.3g} s" if full.limit else "it lets no call through"
     return Refusal(
@@ -32,10 +34,11 @@ def over_rate(full: Full, allowance: Allowance, now_ms: int) -> Refusal:
             "scope": f"{allowance.kind}:{allowance.name}",
             "limit": full.limit,
             "used": full.used,
-            "resets_at": rfc3339(now_ms + -(-full.reset_ns // 1_000_000)),
+            "resets_at": rfc3339(now_ms + reset_ms),
             "owner": allowance.owner or None,
             "limited_by": full.kind,
         },
+        windows=() if full.kind == CONCURRENCY else (RateWindow(full.kind, full.limit, 0, reset_ms),),
     )
 
 

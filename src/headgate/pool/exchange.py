@@ -185,9 +185,10 @@ class Exchange:
                 f"{self._attempt.deployment.name} did not answer in time; try again or shorten the request",
             )
         else:
-            refusal = Refusal(
-                "provider_error", f"{self._attempt.deployment.name} broke off its answer: {error}; try again"
+            how = (
+                "broke off its answer" if not isinstance(error, TransportFailed) or error.sent else "cannot be reached"
             )
+            refusal = Refusal("provider_error", f"{self._attempt.deployment.name} {how}: {error}; try again")
         self._standing.failed(refusal.sentence)
         if isinstance(error, TransportFailed) and not error.sent:
             basis = Basis.REPORTED

@@ -26,8 +26,6 @@ from headgate.wire.codec import Edits
 
 MAX_BUDGETS: Final = 10_000
 """Teams whose retries are counted."""
-DRAINED_MS: Final = 30_000
-"""When to try again where everything is drained; nobody knows when it will be restored."""
 MAX_STANDINGS: Final = 4096
 """Deployments whose standing is kept; callers make up names where a pattern takes any."""
 PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
@@ -109,6 +107,16 @@ class Pool:
             for name, names in models.items()
         ]
 
+    def unavailable(self, policy: Policy) -> frozenset[str]:
+        """The configured models of which no deployment would be tried now: each is held back or drained."""
+        up = {
+            name
+            for state in self.deployments(policy)
+            if not state.drained and state.standing.breaker.state is not BreakerState.OPEN
+            for name in state.models
+        }
+        return frozenset(policy.models) - up
+
     def deployment(self, policy: Policy, name: str) -> DeploymentState:
         """How the deployment `name` of `policy` stands.
 
@@ -158,16 +166,16 @@ class Pool:
         def standing_of(candidate: Candidate) -> Standing:
             return self._standing(providers[candidate.deployment.provider], candidate.deployment.name)
 
+        drained = 0
         retries = self._retry_budget(record.subject.team)
         retries.called()
         deadline_ns = self._clock.monotonic_ns() + use_case.chain.timeout_ms * 1_000_000
         for candidate in spread(eligible(record.policy, use_case, request), request, standing_of, self._random):
-            left_ms = (deadline_ns - self._clock.monotonic_ns()) // 1_000_000
-            if len(refusals) > use_case.chain.retries or left_ms <= 0:
+            if len(refusals) > use_case.chain.retries or self._left_ms(deadline_ns) <= 0:
                 break
             deployment, standing = candidate.deployment.name, standing_of(candidate)
             if self._is_drained(candidate.deployment):
-                held_back_ms.append(DRAINED_MS)
+                drained += 1
                 record.step("run", f"{deployment} is drained")
                 continue
             if not standing.allows():
@@ -179,7 +187,7 @@ class Pool:
                 record.step("run", f"{deployment} is not tried: a tenth of the team's calls are retries already")
                 break
             try:
-                asking = Asking(record, purpose, request, candidate, standing, left_ms)
+                asking = Asking(record, purpose, request, candidate, standing, deadline_ns)
                 opened = await self._try(asking, self._reach(providers[candidate.deployment.provider]))
             except Uncarried as refusal:
                 uncarried.append(refusal)
@@ -194,7 +202,7 @@ class Pool:
             record.model = candidate.model
             record.step("run", f"{deployment} answers for model {candidate.model}")
             return opened
-        raise exhausted(refusals, held_back_ms, uncarried)
+        raise exhausted(refusals, held_back_ms, drained, uncarried)
 
     async def _try(self, asking: "Asking", reach: Reach) -> tuple[Exchange, Answer]:
         """One attempt; a second one with the provider's other credential, where the first was rejected."""
@@ -216,7 +224,8 @@ class Pool:
 
     async def _attempt(self, asking: "Asking", reach: Reach, way: Way) -> tuple[Exchange, Answer]:
         """One attempt, opened in the journal before its first byte goes out."""
-        record, purpose, request, candidate, standing, left_ms = asking
+        record, purpose, request, candidate, standing, deadline_ns = asking
+        left_ms = max(1, self._left_ms(deadline_ns))
         deployment, use_case = candidate.deployment, record.use_case
         assert use_case is not None, "a call is permitted before it is made"
         try:
@@ -257,6 +266,9 @@ class Pool:
             dropped,
         )
 
+    def _left_ms(self, deadline_ns: int) -> int:
+        return (deadline_ns - self._clock.monotonic_ns()) // 1_000_000
+
     def _standing(self, provider: Provider, deployment: str) -> Standing:
         """The deployment's standing, over its provider's breaker."""
         breaker = self._reach(provider).breaker
@@ -284,8 +296,8 @@ class Asking(NamedTuple):
     request: Request
     candidate: Candidate
     standing: Standing
-    left_ms: int
-    """Until the chain's deadline."""
+    deadline_ns: int
+    """When the chain's time is up, on the monotonic clock."""
 
 
 class Calling:

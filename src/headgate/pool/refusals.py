@@ -14,6 +14,8 @@ from headgate.wire.crossing import LABELS
 REJECTED: Final = frozenset({401, 403})
 """Statuses that say our credential is wrong; the caller can do nothing about it."""
 MAX_SENTENCE: Final = 500
+DRAINED_S: Final = 30.0
+"""When to try again where everything is drained; nobody knows when it will be restored."""
 TOO_LONG: Final = (
     "context_length_exceeded",
     "context length",  # OpenAI, OpenRouter, vLLM, DeepSeek, Mistral, LM Studio, Ollama
@@ -152,16 +154,28 @@ def is_the_providers(refusal: Refusal) -> bool:
     return refusal.code in ("provider_error", "provider_timeout")
 
 
-def exhausted(refusals: list[Refusal], held_back_ms: list[int], uncarried: Sequence[Refusal] = ()) -> Refusal:
-    """What the caller is told when the whole chain gave no answer: first what may pass, then what its call lacks."""
+def exhausted(
+    refusals: Sequence[Refusal], held_back_ms: Sequence[int], drained: int = 0, uncarried: Sequence[Refusal] = ()
+) -> Refusal:
+    """What the caller is told when the whole chain gave no answer: first what may pass, then what its call lacks.
+
+    Args:
+        refusals: what those that were tried said.
+        held_back_ms: when each that failed lately may be tried again, in milliseconds.
+        drained: how many an operator took out.
+        uncarried: what those cannot be told that were not asked.
+    """
     if refusals:
         return refusals[-1]
-    if uncarried and not held_back_ms:
+    if uncarried and not held_back_ms and not drained:
         return uncarried[0]
+    why = "Every provider of this model failed lately and is held back for a moment"
+    if drained:
+        why = f"{why}, or was taken out by an operator" if held_back_ms else "An operator took every deployment out"
     return Refusal(
         "no_deployment_available",
-        "Every provider of this model failed lately and is held back for a moment; try again after the given time.",
-        retry_after_s=max(1.0, min(held_back_ms, default=0) / 1000),
+        f"{why}; try again after the given time.",
+        retry_after_s=max(1.0, min(held_back_ms) / 1000) if held_back_ms else DRAINED_S,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from math import inf
 from random import Random
 
 from headgate.catalog.bounds import bound
@@ -40,6 +41,10 @@ def _by_latency(same: list[Candidate], standing: Callable[[Candidate], Standing]
 
     def load(candidate: Candidate) -> float:
         known = standing(candidate)
+        if (
+            not known.latency_ms
+        ):  # one that never answered is tried once; if it fails, it waits for its turn in the chain
+            return inf if known.calls or known.under_way else 0.0
         return known.latency_ms * (known.under_way + 1)
 
     one, other = random.sample(range(len(same)), 2)

@@ -105,7 +105,7 @@ class Observation:
 
     def closed(self, record: SeenRecord, close: SeenClose) -> None:
         """A call's books were closed."""
-        principal, attempts, usage = record.principal, record.attempts, close.usage
+        principal, attempts, usage, body = record.principal, record.attempts, close.usage, record.call.body
         team = principal.team if principal else ""
         if len(self._team_of) < MAX_OPEN_TEAMS:
             self._team_of[close.request_id] = team
@@ -117,7 +117,7 @@ class Observation:
                 project=principal.project if principal else "",
                 use_case=close.use_case,
                 pipeline=close.pipeline,
-                model=close.model,
+                model=close.model or (body.model if isinstance(body, Request) else ""),
                 model_version=attempts[-1].deployment.model_id if attempts else "",
                 tokens_in=usage.input_tokens,
                 tokens_out=usage.output_tokens,

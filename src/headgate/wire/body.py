@@ -88,6 +88,20 @@ def wrong(param: str, sentence: str) -> Refusal:
     return Refusal("invalid_request", sentence, param=param)
 
 
+def refuse_unpriced_tier(tier: msgspec.Raw) -> None:
+    """Refuse a service tier that costs more than the price of its model, which is all that is known here.
+
+    Raises:
+        Refusal: `invalid_request`.
+    """
+    if bytes(tier) == b'"priority"':
+        raise wrong(
+            "service_tier",
+            "The service tier 'priority' costs more than the model's price says, so what it costs is unknown; "
+            "leave service_tier out, or ask for 'flex' or 'default'.",
+        )
+
+
 def needs_list(value: msgspec.Raw, name: str) -> None:
     """Check that `value` is a JSON array, without reading it.
 

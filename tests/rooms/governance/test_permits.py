@@ -84,17 +84,31 @@ def test_the_use_case_is_the_first_that_somebody_named(opened: Record, name: str
         (record("secret"), 403, "use_case_not_granted"),
         (record(granted=("chat",)), 403, "use_case_not_granted"),
         (record(use_case="chat", pipeline="rag"), 403, "not_permitted"),
-        (record(pipeline="rag"), 422, "invalid_parameter"),
-        (record(pipeline="agent"), 422, "invalid_parameter"),
-        (record(use_case="handbook"), 422, "invalid_parameter"),
-        (record(pipeline="magic"), 422, "invalid_parameter"),
-        (record(pipeline="magic", wire=WireFormat.OPENAI_CHAT), 400, "invalid_request"),
     ],
 )
 def test_what_is_not_permitted_is_refused(opened: Record, status: int, code: str) -> None:
     with pytest.raises(Refusal) as caught:
         Governance().permit(opened)
     assert (caught.value.status, caught.value.code) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("opened", "status", "code"),
+    [
+        (record(pipeline="rag"), 422, "invalid_parameter"),
+        (record(pipeline="agent"), 422, "invalid_parameter"),
+        (record(use_case="handbook"), 422, "invalid_parameter"),
+        (record(pipeline="magic"), 422, "invalid_parameter"),
+        (record(pipeline="magic", wire=WireFormat.OPENAI_CHAT), 400, "invalid_request"),
+        (record("unreadable", pipeline="magic"), 400, "invalid_request"),
+    ],
+)
+def test_a_pipeline_that_is_not_there_is_a_mistake_told_once_limits_let_the_call_through(
+    opened: Record, status: int, code: str
+) -> None:
+    Governance().permit(opened)
+    assert opened.mistake is not None
+    assert (opened.mistake.status, opened.mistake.code) == (status, code)
 
 
 def test_a_refusal_lists_what_the_team_may_use_and_nothing_else() -> None:

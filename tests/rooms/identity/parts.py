@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from headgate.domain.call import Call, WireFormat
+from headgate.domain.policy import Policy
 from headgate.domain.principal import Principal, Role
 from headgate.domain.refusal import Refusal
 from headgate.identity.directory import Actor
 from headgate.identity.identity import Identity
-from headgate.journal.records import Admin
-from headgate.kit.clock import Clock, SystemClock
+from headgate.journal.record import Record
+from headgate.journal.records import Admin, Body
+from headgate.kit.clock import Clock, ManualClock, SystemClock
 from headgate.kit.ids import uuid7
 from headgate.storage.postgres.database import Database
 
@@ -36,6 +38,24 @@ def call(credential: str | None, *, project: str = "", user: str = "", team: str
         user=user or None,
         team=team,
     )
+
+
+class Nowhere:
+    """Takes frames and keeps none."""
+
+    def append(self, *bodies: Body) -> None:
+        """Nothing is kept."""
+
+    async def durable(self) -> None:
+        """Nothing waits."""
+
+    def unauthenticated(self, source: str, code: str) -> None:
+        """Nobody is counted."""
+
+
+def record(of: Call) -> Record:
+    """The open record of a call."""
+    return Record(of, Policy(1, "", {}, {}, {}), Nowhere(), ManualClock(), lambda record, close: None)
 
 
 @asynccontextmanager

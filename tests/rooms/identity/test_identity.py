@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
-from tests.rooms.identity.parts import actor, call, identity
+from tests.rooms.identity.parts import actor, call, identity, record
 
 from headgate.domain.call import Call
 from headgate.domain.money import Budget
@@ -31,7 +31,7 @@ async def room(database: Database) -> AsyncIterator[Identity]:
 
 async def refused(room: Identity, asked: Call) -> str:
     with pytest.raises(Refusal) as caught:
-        await room.authenticate(asked)
+        await room.authenticate(record(asked))
     return caught.value.code
 
 
@@ -40,7 +40,7 @@ async def until_refused(room: Identity, asked: Call) -> str:
     async with asyncio.timeout(1):
         while True:
             try:
-                await room.authenticate(asked)
+                await room.authenticate(record(asked))
             except Refusal as refusal:
                 return refusal.code
             await asyncio.sleep(TICK_S)
@@ -50,7 +50,7 @@ async def test_the_first_start_makes_a_team_and_keys_once(room: Identity) -> Non
     first = await room.ensure_defaults()
     assert first.development
     assert first.admin
-    principal = await room.authenticate(call(first.development))
+    principal = await room.authenticate(record(call(first.development)))
     assert (principal.team, principal.project, principal.role) == ("default", "default", Role.MEMBER)
     assert principal.subject is not None
     assert principal.allowances == ()
@@ -99,7 +99,7 @@ async def test_what_is_no_key_is_refused_with_its_reason(room: Identity) -> None
     assert await refused(room, call(keys.new_key().text)) == "invalid_key"
     assert await refused(room, call(first.admin)) == "not_permitted"
     assert await refused(room, call(first.development, team="another")) == "wrong_team"
-    assert (await room.authenticate(call(first.development, team="default"))).team == "default"
+    assert (await room.authenticate(record(call(first.development, team="default")))).team == "default"
 
 
 async def test_an_expired_key_is_refused_as_such(room: Identity) -> None:
@@ -113,7 +113,7 @@ async def test_a_revoked_key_stops_within_a_second_at_another_worker(room: Ident
     entry, text = await room.directory.create_key(actor(), NewVirtualKey(team="default"))
     other_database = await Database.open(database_url)
     async with identity(other_database) as other:
-        await other.authenticate(call(text))
+        await other.authenticate(record(call(text)))
         await room.directory.revoke_key(actor(), entry.id)
         assert await until_refused(other, call(text)) == "invalid_key"
         assert await until_refused(room, call(text)) == "invalid_key"
@@ -135,9 +135,13 @@ async def test_a_rotated_key_works_for_its_overlap_beside_the_new_one(room: Iden
     await room.ensure_defaults()
     entry, old = await room.directory.create_key(actor(), NewVirtualKey(team="default"))
     _, new = await room.directory.rotate_key(actor(), entry.id, 60_000)
-    assert (await room.authenticate(call(old))).key_id == (await room.authenticate(call(new))).key_id == entry.id
+    assert (
+        (await room.authenticate(record(call(old)))).key_id
+        == (await room.authenticate(record(call(new)))).key_id
+        == entry.id
+    )
     _, newest = await room.directory.rotate_key(actor(), entry.id, 0)
-    assert (await room.authenticate(call(newest))).key_id == entry.id
+    assert (await room.authenticate(record(call(newest)))).key_id == entry.id
     assert await until_refused(room, call(old)) == "invalid_key"
     assert await until_refused(room, call(new)) == "expired_token"
 
@@ -146,26 +150,24 @@ async def test_project_and_user_of_a_call_are_chosen_and_bring_their_allowances(
     first = await room.ensure_defaults()
     terms = Terms((Budget(5, "day"),), Limits(requests_per_minute=3), "handbook")
     await room.directory.create_project(actor(), "default", "search", terms)
-    principal = await room.authenticate(call(first.development, project="search", user="ann"))
+    principal = await room.authenticate(record(call(first.development, project="search", user="ann")))
     assert (principal.project, principal.user, principal.project_use_case) == ("search", "ann", "handbook")
     assert [(a.kind, a.name, a.budgets) for a in principal.allowances] == [
         (ScopeKind.PROJECT, "search", (Budget(5, "day"),))
     ]
-    again = await room.authenticate(call(first.development, project="search", user="ann"))
+    again = await room.authenticate(record(call(first.development, project="search", user="ann")))
     assert again == principal
     assert again.subject is not None
     assert again.subject.user is not None
     assert await refused(room, call(first.development, project="nowhere")) == "not_permitted"
-    assert await refused(room, call(first.development, user="a\0b")) == "invalid_request"
-    assert await refused(room, call(first.development, user="a" * 257)) == "invalid_request"
 
 
 async def test_a_key_of_a_project_and_a_user_chooses_no_other(room: Identity) -> None:
     await room.ensure_defaults()
     new = NewVirtualKey(team="default", project="default", user="ann")
     _, text = await room.directory.create_key(actor(), new)
-    assert (await room.authenticate(call(text))).user == "ann"
-    assert (await room.authenticate(call(text, project="default", user="ann"))).user == "ann"
+    assert (await room.authenticate(record(call(text)))).user == "ann"
+    assert (await room.authenticate(record(call(text, project="default", user="ann")))).user == "ann"
     await room.directory.create_project(actor(), "default", "search", Terms())
     assert await refused(room, call(text, project="search")) == "not_permitted"
     assert await refused(room, call(text, user="bob")) == "not_permitted"
@@ -173,7 +175,7 @@ async def test_a_key_of_a_project_and_a_user_chooses_no_other(room: Identity) ->
 
 async def test_calls_that_meet_an_unknown_user_at_once_make_one(room: Identity) -> None:
     first = await room.ensure_defaults()
-    found = await asyncio.gather(*(room.authenticate(call(first.development, user="ann")) for _ in range(50)))
+    found = await asyncio.gather(*(room.authenticate(record(call(first.development, user="ann"))) for _ in range(50)))
     assert len({principal.subject for principal in found}) == 1
     assert len(await room.directory.list_users(actor(), Page())) == 1
 
@@ -185,7 +187,7 @@ async def test_the_files_teams_are_written_changed_and_released(room: Identity) 
     assert (await room.apply(settings)).created == ("alpha",)
     assert (await room.apply(settings)).changed == ()
     _, text = await room.directory.create_key(actor(), NewVirtualKey(team="alpha"))
-    principal = await room.authenticate(call(text, user="ann"))
+    principal = await room.authenticate(record(call(text, user="ann")))
     assert principal.use_cases == ("default",)
     assert [(a.kind, a.owner, a.budgets) for a in principal.allowances] == [
         (ScopeKind.TEAM, "ann", (Budget(7, "month"),)),
@@ -201,9 +203,9 @@ async def test_the_files_teams_are_written_changed_and_released(room: Identity) 
 
 async def test_a_team_without_terms_of_its_own_has_the_configurations_defaults(room: Identity) -> None:
     first = await room.ensure_defaults()
-    await room.authenticate(call(first.development))
+    await room.authenticate(record(call(first.development)))
     await room.apply(Settings((), ScopeDefaults((Budget(9, "day"),), Limits(parallel=1)), ScopeDefaults()))
-    (allowance,) = (await room.authenticate(call(first.development))).allowances
+    (allowance,) = (await room.authenticate(record(call(first.development)))).allowances
     assert (allowance.name, allowance.budgets, allowance.limits) == (
         "default",
         (Budget(9, "day"),),
@@ -217,7 +219,7 @@ async def test_a_team_that_shall_have_no_budget_has_none_whatever_the_defaults_s
     await room.directory.create_team(actor(), TeamTerms("beta", budgets=(), limits=Limits()))
     for team in ("alpha", "beta"):
         _, text = await room.directory.create_key(actor(), NewVirtualKey(team=team))
-        assert (await room.authenticate(call(text))).allowances == ()
+        assert (await room.authenticate(record(call(text)))).allowances == ()
 
 
 async def test_acts_are_journalled_without_the_names_of_users(database: Database) -> None:
@@ -243,7 +245,7 @@ async def test_remembered_keys_work_for_an_hour_without_the_database(database: D
     clock = ManualClock()
     async with identity(database, clock) as room:
         first = await room.ensure_defaults()
-        await room.authenticate(call(first.development))
+        await room.authenticate(record(call(first.development)))
         assert room.state is IdentityState.READY
         name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
         server = psycopg.conninfo.make_conninfo(database_url, dbname="postgres")
@@ -251,7 +253,7 @@ async def test_remembered_keys_work_for_an_hour_without_the_database(database: D
             await gate.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             await gate.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
             await _until(room, IdentityState.GRACE)
-            assert (await room.authenticate(call(first.development))).team == "default"
+            assert (await room.authenticate(record(call(first.development)))).team == "default"
             assert await refused(room, call(first.admin)) == "not_ready"
             assert await refused(room, call(first.development, user="somebody new")) == "not_ready"
             clock.advance(3601)
@@ -259,7 +261,7 @@ async def test_remembered_keys_work_for_an_hour_without_the_database(database: D
             assert await refused(room, call(first.development)) == "not_ready"
             await gate.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
             await _until(room, IdentityState.READY)
-        assert (await room.authenticate(call(first.development))).team == "default"
+        assert (await room.authenticate(record(call(first.development)))).team == "default"
 
 
 async def _until(room: Identity, state: IdentityState) -> None:
@@ -268,3 +270,18 @@ async def _until(room: Identity, state: IdentityState) -> None:
             if room.state is state:
                 return
             await asyncio.sleep(TICK_S)
+
+
+async def test_what_a_known_key_may_not_do_is_refused_under_its_own_name(room: Identity) -> None:
+    first = await room.ensure_defaults()
+    for asked, code in (
+        (call(first.development, team="other"), "wrong_team"),
+        (call(first.development, project="nowhere"), "not_permitted"),
+        (call(first.admin), "not_permitted"),
+    ):
+        opened = record(asked)
+        with pytest.raises(Refusal) as caught:
+            await room.authenticate(opened)
+        assert caught.value.code == code
+        assert opened.principal is not None
+        assert opened.principal.team == ("" if asked.credential == first.admin else "default")

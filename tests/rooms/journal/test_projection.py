@@ -134,7 +134,6 @@ async def test_two_projectors_of_one_incarnation_cannot_both_win(scene: Scene) -
     await asyncio.gather(*map(compete, projections))
     assert lost > 0
     assert len(scene.settled.settled) == 2_000
-    assert sum(projection.records for projection in projections) == 6_000
     assert await scene.rows("SELECT records FROM incarnations") == [(6_000,)]
     assert await scene.count("requests") == await scene.count("ledger_entries") == 2_000
 
@@ -217,7 +216,7 @@ async def test_a_reader_finds_what_was_appended_before_it_asked(scene: Scene) ->
         scene.clock.advance(1)
         assert await projector.projected(DEADLINE_S) == scene.clock.now_ms()
         assert await scene.count("requests") == scene.segments.records / 3
-    assert projector.lag() == (0, 0, 0, "", 0)
+    assert projector.lag() == (0, 0, "", 0)
     await projector.stop()
 
 
@@ -243,7 +242,7 @@ async def test_while_the_database_is_away_nothing_is_lost_and_new_calls_are_boun
             while not (lag := projector.lag()).trouble:
                 assert await projector.projected(0.2) == before_ms
         assert lag.bytes > 1_000
-        assert (lag.records, lag.age_ms) == (60, 1_000)
+        assert lag.age_ms == 1_000
         assert scene.segments.backlogged
         await owner.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")  # type: ignore[arg-type]
     assert await projector.projected(DEADLINE_S) == scene.clock.now_ms()

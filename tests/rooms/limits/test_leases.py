@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +16,7 @@ from headgate.kit.clock import ManualClock
 from headgate.limits.accounts import Account, period_ms
 from headgate.limits.leases import Leases, Short
 from headgate.limits.store import CHANNEL, Ask, agreed, release, settle
+from headgate.storage.postgres.connecting import Connection
 from headgate.storage.postgres.database import Database
 
 
@@ -42,6 +45,36 @@ async def test_a_thousand_concurrent_calls_against_room_for_fifty_let_exactly_fi
     passed = await asyncio.gather(*(held(leases, [team], 100) for _ in range(1_000)))
     assert sum(passed) == 50
     assert leases.trips < 10
+
+
+class Broken:
+    """A database whose first trip, once let go, ends with a mistake that is not the database's."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+
+    @asynccontextmanager
+    async def system(self) -> AsyncIterator[Connection]:
+        await self.go.wait()
+        raise ZeroDivisionError("a mistake of ours")
+        yield
+
+
+async def test_a_trip_that_fails_by_our_own_mistake_leaves_nobody_waiting() -> None:
+    clock, database = ManualClock(), Broken()
+    leases = Leases(database, "", clock)
+    team = account(leases, clock, 1_000)
+    first = asyncio.create_task(leases.hold([team], 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    second = asyncio.create_task(leases.hold([team], 1))  # comes while the trip is under way
+    await asyncio.sleep(0)
+    database.go.set()
+    async with asyncio.timeout(5):
+        for waiting in (first, second):
+            with pytest.raises(ZeroDivisionError):
+                await waiting
+    assert team.held == 0
 
 
 async def test_a_refusal_comes_only_when_spent_and_holds_and_bound_pass_the_cap(database: Database) -> None:

@@ -67,6 +67,14 @@ def test_by_latency_the_slow_and_the_busy_get_less_and_the_slowest_of_all_nothin
     assert seen["b"] / 3_000 == pytest.approx(2 / 3, abs=0.04)  # c would be faster, but has five times the load
 
 
+def test_by_latency_one_that_never_answered_is_tried_once_and_then_only_behind_those_that_did() -> None:
+    found = [candidate("m", name, Spread.LATENCY) for name in "ab"]
+    fresh, failing = standing(), standing(under_way=1)
+    assert firsts(found, {"a": standing(100), "b": fresh}, 100) == {"b": 100}
+    failing.failed("refused")
+    assert firsts(found, {"a": standing(100), "b": failing}, 100) == {"a": 100}
+
+
 def test_by_cost_the_cheapest_for_the_request_comes_first() -> None:
     found = [candidate("m", name, Spread.COST, price=price) for name, price in (("a", 3), ("b", 1), ("c", 2))]
     ordered = spread(found, ASK, lambda one: standing(), Random(1))

@@ -67,7 +67,7 @@ class House:
             "127.0.0.1", self.keys[key], body, user=user,
         )  # fmt: skip
         with self.rooms.journal.open(call) as record:
-            record.principal = await self.rooms.identity.authenticate(call)
+            record.principal = await self.rooms.identity.authenticate(record)
             record.step("authenticate", "the key is known")
             record.use_case = UseCase("default", ("auto", "direct"), Chain("default", ()))
             record.pipeline = "direct"

@@ -1,5 +1,6 @@
 """The one door of administration: body within its bound, caller known, role permitted, then the fields."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping, Sequence
 from typing import Any, Final, Protocol
@@ -9,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from headgate.api.exchange import BODY_TIMEOUT_S, too_slow
+from headgate.api.heads import refusal_head
 from headgate.api.refusals import native_error
 from headgate.api.serving import credential
 from headgate.domain.refusal import Refusal
@@ -67,10 +70,9 @@ def request_id(scope: MutableMapping[str, Any], clock: Clock) -> str:
 
 def refusal_response(refusal: Refusal, request_id: str) -> Response:
     """A refusal as a response."""
-    headers = {"x-request-id": request_id}
-    if refusal.retry_after_s is not None:
-        headers["retry-after"] = str(max(1, round(refusal.retry_after_s)))
-    body = native_error(refusal, request_id)
+    head = refusal_head(refusal, refusal.status)
+    headers = {"x-request-id": request_id} | {name.decode(): value.decode() for name, value in head}
+    body = native_error(refusal, request_id, recorded=False)
     return Response(body, status_code=refusal.status, headers=headers, media_type="application/json")
 
 
@@ -134,10 +136,14 @@ def _check_address(request: Request) -> None:
 
 async def _body(request: Request) -> bytes:
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise Refusal("body_too_large", f"A body may be {MAX_BODY_BYTES:,} bytes long here; send less.")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for part in request.stream():
+                body += part
+                if len(body) > MAX_BODY_BYTES:
+                    raise Refusal("body_too_large", f"A body may be {MAX_BODY_BYTES:,} bytes long here; send less.")
+    except TimeoutError:
+        raise too_slow() from None
     return bytes(body)
 
 

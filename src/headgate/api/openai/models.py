@@ -14,7 +14,7 @@ class ModelEntry(msgspec.Struct):
     tier: str
     """The configuration's word for it."""
     status: str
-    """`available`."""
+    """`available`, or `unavailable` while every deployment is held back or drained."""
     owned_by: str = "headgate"
     created: int = 0
     """Unknown; a configuration does not say when a model was made."""

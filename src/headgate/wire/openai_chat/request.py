@@ -7,7 +7,7 @@ import msgspec
 
 from headgate.domain.call import Request, WireFormat
 from headgate.domain.prompt import Prompt
-from headgate.wire.body import ABSENT, FIELDS, decode, holds_list, media, needs_list, wrong
+from headgate.wire.body import ABSENT, FIELDS, decode, holds_list, media, needs_list, refuse_unpriced_tier, wrong
 from headgate.wire.codec import Edits
 
 _FORWARDED: Final = ("openai-beta",)
@@ -28,6 +28,7 @@ class _Head(msgspec.Struct):
     tools: msgspec.Raw = ABSENT
     functions: msgspec.Raw = ABSENT
     web_search_options: msgspec.Raw = ABSENT
+    service_tier: msgspec.Raw = ABSENT
 
 
 _HEAD: Final = msgspec.json.Decoder(_Head)
@@ -42,6 +43,7 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
         Refusal: `invalid_request`, saying which field is wrong.
     """
     head = decode(_HEAD, raw)
+    refuse_unpriced_tier(head.service_tier)
     needs_list(head.messages, "messages")
     options = head.stream_options
     found = media(raw, head.messages)

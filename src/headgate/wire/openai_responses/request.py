@@ -9,7 +9,7 @@ import msgspec
 from headgate.domain.call import Request, WireFormat
 from headgate.domain.prompt import Prompt
 from headgate.domain.refusal import Refusal
-from headgate.wire.body import ABSENT, FIELDS, decode, holds_list, wrong
+from headgate.wire.body import ABSENT, FIELDS, decode, holds_list, refuse_unpriced_tier, wrong
 from headgate.wire.codec import Edits
 from headgate.wire.openai_responses.input_media import input_media
 from headgate.wire.signature import FOREIGN_TO_OPENAI
@@ -30,6 +30,7 @@ class _Head(msgspec.Struct):
     conversation: Any = None
     background: bool | None = None
     prompt: Any = None
+    service_tier: msgspec.Raw = ABSENT
 
 
 class _Tool(msgspec.Struct):
@@ -63,6 +64,7 @@ def read_request(raw: bytes, headers: Mapping[str, str], read_prompt: Callable[[
             sent with it, so what it costs is unknown.
     """
     head = decode(_HEAD, raw)
+    refuse_unpriced_tier(head.service_tier)
     _check_whole(head)
     first = bytes(memoryview(head.input)[:1])
     if first not in (b'"', b"["):
