@@ -34,10 +34,10 @@ class World:
     def __init__(self, directory: Path, url: str, provider: str) -> None:
         self.directory, self.url, self.provider = directory, url, provider
 
-    def serve(self, name: str = "one") -> Served:
+    def serve(self, name: str = "one", configuration: str = "") -> Served:
         place = self.directory / name
         place.mkdir(exist_ok=True)
-        (place / "headgate.yaml").write_text(CONFIGURATION.format(simulator=self.provider))
+        (place / "headgate.yaml").write_text(configuration or CONFIGURATION.format(simulator=self.provider))
         return serve(place, {"HEADGATE_DATABASE_URL": self.url, "HEADGATE_CACHE_KEY": "the tests' key"})
 
     def billed(self) -> int:
@@ -128,6 +128,51 @@ def test_another_wording_is_served_and_another_question_is_not(served: Served) -
     assert [answer["cached"] for answer in found] == [False, True, False]
     assert found[1]["content"] == found[0]["content"]
     assert (found[1]["model_used"], found[1]["tokens_in"], found[1]["cost_usd"]) == ("cache", 0, 0)
+
+
+def test_a_wrong_hit_is_forgotten_at_once_and_counted(served: Served) -> None:
+    key, other = served.key("wrong"), served.key("foreign")
+    ask(served, key, CHAT, chat("What is wrong?"))
+    hit = ask(served, key, CHAT, chat("Please tell me what is wrong"))[2]
+    assert hit["x-headgate-cache"] == "semantic"
+    said = {"request_id": hit["x-request-id"], "metric": "wrong_hit", "value": True}
+    assert served.call("POST", "/v1/feedback", said, other)[0] == 404
+    assert served.call("POST", "/v1/feedback", {**said, "metric": "mood"}, key)[0] == 422
+    assert served.call("POST", "/v1/feedback", {"metric": "wrong_hit"}, key)[0] == 422
+    assert served.call("POST", "/v1/feedback", said, key) == (202, {**_less(said, "value"), "purged": True})
+    assert served.call("POST", "/v1/feedback", said, key) == (202, {**_less(said, "value"), "purged": False})
+    assert ask(served, key, CHAT, chat("What is wrong?"))[2]["x-headgate-cache"] == "miss"
+    _, shown = served.call("GET", "/admin/v1/cache?team=wrong")
+    (worth,) = shown["data"]
+    assert (worth["entries"], worth["semantic"], worth["miss"], worth["wrong"]) == (1, 1, 2, 1)
+    assert worth["saved_usd"] > 0
+
+
+def _less(said: dict[str, Any], name: str) -> dict[str, Any]:
+    return {kept: value for kept, value in said.items() if kept != name}
+
+
+def test_a_team_is_purged_and_no_other(served: Served) -> None:
+    keys = [served.key("purged"), served.key("spared")]
+    for key in keys:
+        ask(served, key, CHAT, chat("What is purged?"))
+    assert served.call("POST", "/admin/v1/cache/purge", {"team": "purged"}) == (200, {"purged": 1})
+    assert [ask(served, key, CHAT, chat("What is purged?"))[2]["x-headgate-cache"] for key in keys] == ["miss", "exact"]
+    assert served.call("POST", "/admin/v1/cache/purge", {"team": "purged"}, keys[0])[0] == 403
+
+
+def test_where_no_provider_answers_what_was_kept_before_is_served_as_stale(world: World) -> None:
+    configuration = CONFIGURATION.replace("ttl: 1h", "ttl: 1ms, stale: 1h")
+    with simulator() as provider:
+        served = world.serve("stale", configuration.format(simulator=provider))
+        key = served.key("stale")
+        first = ask(served, key, CHAT, chat("What is old?"))
+    try:
+        again = ask(served, key, CHAT, chat("What is old?"))
+        assert (again[0], again[1], again[2]["x-headgate-cache"]) == (200, first[1], "stale")
+        assert ask(served, key, CHAT, chat("What is new?"))[0] >= 500
+    finally:
+        served.stop()
 
 
 def test_teams_never_meet(served: Served, world: World) -> None:

@@ -1,27 +1,43 @@
 """The cache: finds the answer to a question that was asked before, and keeps the answer to one that was not."""
 
 import contextlib
-from collections import OrderedDict
-from typing import Final
+from typing import NamedTuple
 
 import psycopg
 
 from headgate.cache.flight import MAX_FLIGHTS, MAX_FOLLOWERS, Flight
 from headgate.cache.idempotency import Idempotency
-from headgate.cache.index import Entry, Place
+from headgate.cache.index import Entry
 from headgate.cache.kept import Kept
 from headgate.cache.lookup import FlightKey, Found, Lookup, Uncached, nothing_kept
 from headgate.cache.question import Question, readable
 from headgate.cache.shelf import Shelf
+from headgate.cache.tally import Tallies, Tally
 from headgate.cache.veto import Reading, differ, read
 from headgate.domain.call import Request
 from headgate.domain.policy import CachePolicy, Similarity
+from headgate.domain.principal import Principal
 from headgate.journal.record import Record
 from headgate.kit.clock import Clock
 from headgate.storage.postgres.database import DatabaseAway
 
-MAX_SERVED: Final = 20_000
-"""Calls whose kept answer can still be told wrong by their id."""
+
+class Worth(NamedTuple):
+    """What is kept of a team's use case, and what it was worth."""
+
+    team: str
+    use_case: str
+    entries: int
+    size: int
+    tally: Tally
+
+
+class Served(NamedTuple):
+    """Whose answer a call was given."""
+
+    use_case: str
+    made_for: str
+    """The id of the call that the answer was made for; its own, where it was made for itself."""
 
 
 class Cache:
@@ -37,7 +53,7 @@ class Cache:
         self.shelf, self.idempotency = shelf, idempotency
         self._clock = clock
         self._flights: dict[FlightKey, Flight] = {}
-        self._served: OrderedDict[str, Place] = OrderedDict()
+        self.tallies = Tallies()
 
     def lookup(self, record: Record, request: Request) -> Lookup:
         """A block in which the answer to `request` is found or made, and kept in the end.
@@ -108,9 +124,13 @@ class Cache:
     def serve(self, record: Record, entry: Entry) -> None:
         """Note that an entry answers a call."""
         entry.hits += 1
-        self._served[record.call.request_id] = entry.place
-        if len(self._served) > MAX_SERVED:
-            self._served.popitem(last=False)
+        self.count(record, entry.cost_nano)
+
+    def count(self, record: Record, saved_nano: int = 0) -> None:
+        """Count a call."""
+        use_case = record.use_case
+        assert use_case is not None, "a call is permitted before it is counted"
+        self.tallies.add(record.subject.team, use_case.name, record.cache, saved_nano)
 
     def board(self, key: FlightKey) -> tuple[Flight, bool] | None:
         """The flight of a question and whether the caller leads it; None where there is no room."""
@@ -131,22 +151,27 @@ class Cache:
         if self._flights.get(key) is flight:
             del self._flights[key]
 
-    def wrong(self, team: int, request_id: str) -> bool:
-        """Forget the answer that the call `request_id` of a team was given or made; whether there is one."""
-        place = self._served.get(request_id)
-        of_team = self.shelf.index.of_team(team)
-        found = [entry for entry in of_team if entry.place == place or entry.request_id == request_id]
-        for entry in found:
-            self.shelf.remove(entry)
-        return bool(found)
+    async def wrong(self, principal: Principal, served: Served) -> bool:
+        """The answer that a call was given or made is wrong: forget it everywhere; whether it was kept.
 
-    def purge(self, team: int | None, use_case: str | None) -> int:
-        """Forget the answers of a team, of a use case, of both, or all; how many there were."""
-        entries = list(self.shelf.index) if team is None else self.shelf.index.of_team(team)
-        found = [entry for entry in entries if use_case is None or entry.use_case == use_case]
-        for entry in found:
-            self.shelf.remove(entry)
-        return len(found)
+        Raises:
+            DatabaseAway: it is not forgotten.
+        """
+        purged = await self.shelf.purge(principal.team, None, served.made_for)
+        if purged and principal.subject is not None:
+            self.tallies.of(principal.subject.team, served.use_case).wrong += 1
+        return purged > 0
+
+    async def report(self, team: str | None) -> list[Worth]:
+        """What is kept and what it was worth, of a team or of all.
+
+        Raises:
+            DatabaseAway: it cannot be read.
+        """
+        return [
+            Worth(name, use_case, entries, size, self.tallies.of(key, use_case))
+            for key, name, use_case, entries, size in await self.shelf.sums(team)
+        ]
 
     def noticed(self) -> None:
         """Another worker changed something (a notice on `store.CHANNEL`)."""

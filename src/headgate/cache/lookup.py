@@ -24,6 +24,9 @@ MAX_TURNS: Final = 3
 OUTAGES: Final = frozenset({"no_deployment_available", "provider_error", "provider_timeout", "overloaded"})
 """The ends of a chain at which a stale answer is better than none."""
 
+MADE_FOR: Final = ", made for "
+"""Stands in a step's sentence before the id of the call that the served answer was made for."""
+
 Run = Callable[[Record, Request], AbstractAsyncContextManager[Answer]]
 """A pipeline."""
 FlightKey = tuple[int, bytes, WireFormat, bool, bool]
@@ -221,6 +224,7 @@ class Found:
                 return False
             self._answer = flight.follow()
             self._serve("", CacheUse.EXACT, "the same question is being answered; its answer is followed")
+            self._cache.count(record)
             return True
         if boarded is not None:
             self._flight = (key, boarded[0])
@@ -228,11 +232,12 @@ class Found:
                 await self._look(asked, CachePolicy(0))
         if self._answer is None:
             record.step("cache", why)
+            self._cache.count(record)
         return True
 
     def _serve(self, request_id: str, use: CacheUse, sentence: str) -> None:
         self._record.cache, self._record.model = use, "cache"
-        self._record.step("cache", f"{use}: {sentence}" + (f", made for {request_id}" if request_id else ""))
+        self._record.step("cache", f"{use}: {sentence}" + (f"{MADE_FOR}{request_id}" if request_id else ""))
 
 
 class _Recording:

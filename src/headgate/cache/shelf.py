@@ -46,6 +46,7 @@ class Shelf:
         self._removed: list[tuple[int, bytes, str]] = []
         self._noticed = True
         self._wake = asyncio.Event()
+        self._settling = asyncio.Lock()
         self._seen_s = 0.0
         self._swept_ns = 0
 
@@ -107,6 +108,29 @@ class Shelf:
         self._removed.append((*entry.place, entry.request_id))
         self._wake.set()
 
+    async def purge(self, team: str | None, use_case: str | None, request_id: str | None) -> int:
+        """Forget what all of these name, where they name anything, everywhere; how many answers there were.
+
+        Raises:
+            DatabaseAway: nothing was purged, or it is unknown whether it was; asking again is safe.
+        """
+        await self.settle()
+        async with self._database.system() as connection:
+            count = await store.purge(connection, team, use_case, request_id)
+        self._noticed = True
+        await self.settle()
+        return count
+
+    async def sums(self, team: str | None) -> list[tuple[int, str, str, int, int]]:
+        """Team key, team, use case, answers in time and their bytes, of a team or of all.
+
+        Raises:
+            DatabaseAway: it cannot be read.
+        """
+        await self.settle()
+        async with self._database.system() as connection:
+            return await store.sums(connection, team, self._clock.now_ms())
+
     def noticed(self) -> None:
         """Another worker may have changed something (a notice on `store.CHANNEL`)."""
         self._noticed = True
@@ -132,6 +156,10 @@ class Shelf:
         Raises:
             DatabaseAway, psycopg.Error: what was not written waits for the next time.
         """
+        async with self._settling:
+            await self._settle()
+
+    async def _settle(self) -> None:
         self._wake.clear()
         rows, removed = list(self._rows), list(self._removed)
         if rows or removed:

@@ -31,6 +31,20 @@ SELECT team_key, key, scope, use_case, request_id::text, (extract(epoch FROM exp
 FROM cache_entries WHERE changed_at >= to_timestamp(%s) AND (changed_at, team_key, key) > (to_timestamp(%s), %s, %s)
 ORDER BY changed_at, team_key, key LIMIT %s
 """
+_PURGE: Final = """
+UPDATE cache_entries SET asked = NULL, answer = NULL, changed_at = clock_timestamp()
+WHERE answer IS NOT NULL
+  AND (%(team)s::text IS NULL OR team_key = (SELECT team_key FROM teams WHERE id = %(team)s))
+  AND (%(use_case)s::text IS NULL OR use_case = %(use_case)s)
+  AND (%(request_id)s::uuid IS NULL OR request_id = %(request_id)s::uuid)
+"""
+_SUMS: Final = """
+SELECT t.team_key, t.id, e.use_case, count(*), coalesce(sum(length(e.answer)), 0)::bigint
+FROM cache_entries e JOIN teams t USING (team_key)
+WHERE e.answer IS NOT NULL AND e.expires_at > to_timestamp(%(now_ms)s / 1000.0)
+  AND (%(team)s::text IS NULL OR t.id = %(team)s)
+GROUP BY t.team_key, t.id, e.use_case ORDER BY t.id, e.use_case LIMIT 1000
+"""
 _SWEEP: Final = f"""
 DELETE FROM cache_entries WHERE stale_until < {_MOMENT}
     OR (answer IS NULL AND changed_at < clock_timestamp() - interval '1 hour')
@@ -102,6 +116,18 @@ async def changed(connection: Connection, since_s: float, after: Changed | None)
     place: tuple[Any, ...] = (0, -1, b"") if after is None else (after.changed_s, after.team, after.key)
     cursor = await connection.execute(_CHANGED, (since_s, *place, PAGE))
     return [Changed(*row) for row in await cursor.fetchall()]
+
+
+async def purge(connection: Connection, team: str | None, use_case: str | None, request_id: str | None) -> int:
+    """Remove the answers that all of these name, where they name anything; how many there were."""
+    cursor = await connection.execute(_PURGE, {"team": team, "use_case": use_case, "request_id": request_id})
+    return cursor.rowcount
+
+
+async def sums(connection: Connection, team: str | None, now_ms: int) -> list[tuple[int, str, str, int, int]]:
+    """Team key, team, use case, answers in time and their bytes, of a team or of all."""
+    cursor = await connection.execute(_SUMS, {"team": team, "now_ms": now_ms})
+    return [tuple(row) for row in await cursor.fetchall()]
 
 
 async def sweep(connection: Connection, now_ms: int) -> None:

@@ -28,8 +28,9 @@ _READS: Final = (
     "list_keys",
     "list_ledger",
     "show_request",
+    "show_cache",
 )
-_WRITES: Final = ("create_project", "create_user", "create_key", "rotate_key", "revoke_key")
+_WRITES: Final = ("create_project", "create_user", "create_key", "rotate_key", "revoke_key", "purge_cache")
 
 _POOL: Final = ("show_pool", "drain_deployment", "restore_deployment")
 
