@@ -105,9 +105,9 @@ class Cache:
         """Keep an answer, at once for this process."""
         use_case, now_ms = record.use_case, self._clock.now_ms()
         assert use_case is not None, "a call is permitted before its answer is kept"
-        compared, vector = "", None
+        vector = None
         if policy.similarity is not None and not isinstance(reading := readable(question, policy.similarity), str):
-            compared, vector = question.text, await self.shelf.vector(reading)
+            vector = await self.shelf.vector(reading)
         entry = Entry(
             (question.team, question.key),
             question.scope,
@@ -117,7 +117,6 @@ class Cache:
             now_ms + policy.ttl_ms + policy.stale_ms,
             kept.cost_nano,
             0,
-            compared,
         )
         self.shelf.keep(entry, kept, vector)
 

@@ -1,7 +1,7 @@
 """How near texts are: vectors of one scope, found by their signs first and compared whole after."""
 
 from math import acos, pi
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,44 +17,52 @@ Vector = NDArray[np.float32]
 """A unit vector."""
 
 
-class Partition:
+class Placed(Protocol):
+    """What has a vector in a partition."""
+
+    at: int
+    """Where the partition keeps it."""
+
+
+T = TypeVar("T", bound=Placed)
+
+
+class Partition(Generic[T]):
     """The vectors of one scope: 288 bytes each."""
 
     def __init__(self) -> None:
-        self._keys: list[bytes] = []
-        self._at: dict[bytes, int] = {}
+        self._placed: list[T] = []
         self._signs = np.zeros((WORDS, 8), np.uint64)
         self._bytes = np.zeros((8, DIMENSIONS), np.int8)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._placed)
 
-    def add(self, key: bytes, vector: Vector) -> None:
-        """Keep `vector` under `key`, which is not there yet."""
-        at = len(self._keys)
+    def add(self, placed: T, vector: Vector) -> None:
+        """Keep `vector` for what is `placed`, which stands in no partition yet."""
+        at = len(self._placed)
         if at == self._bytes.shape[0]:
-            self._bytes = np.concatenate([self._bytes, np.zeros_like(self._bytes)])
-            self._signs = np.concatenate([self._signs, np.zeros_like(self._signs)], axis=1)
-        self._keys.append(key)
-        self._at[key] = at
+            more = max(8, at // 8)
+            self._bytes = np.concatenate([self._bytes, np.zeros((more, DIMENSIONS), np.int8)])
+            self._signs = np.concatenate([self._signs, np.zeros((WORDS, more), np.uint64)], axis=1)
+        self._placed.append(placed)
+        placed.at = at
         self._signs[:, at] = _signs(vector)
         self._bytes[at] = np.rint(vector * (127 / np.abs(vector).max()))
 
-    def remove(self, key: bytes) -> None:
-        """Forget a vector, where there is one; the last takes its place."""
-        at = self._at.pop(key, None)
-        if at is None:
-            return
-        last = self._keys.pop()
-        if last != key:
-            self._keys[at] = last
-            self._at[last] = at
-            self._signs[:, at] = self._signs[:, len(self._keys)]
-            self._bytes[at] = self._bytes[len(self._keys)]
+    def remove(self, placed: T) -> None:
+        """Forget a vector; the last takes its place."""
+        at, last = placed.at, self._placed.pop()
+        if last is not placed:
+            self._placed[at] = last
+            last.at = at
+            self._signs[:, at] = self._signs[:, len(self._placed)]
+            self._bytes[at] = self._bytes[len(self._placed)]
+        placed.at = -1
 
-    def near(self, vector: Vector, least: float) -> list[tuple[float, bytes]]:
-        """Keys with their cosines, at least `least`, the nearest first."""
-        count = len(self._keys)
+    def near(self, vector: Vector, least: float) -> list[tuple[float, T]]:
+        """What is placed near, with its cosine, at least `least`, the nearest first."""
+        count = len(self._placed)
         asked = _signs(vector)
         apart = np.bitwise_count(self._signs[0, :count] ^ asked[0]).astype(np.uint16)
         for word in range(1, WORDS):
@@ -65,7 +73,7 @@ class Partition:
         rows = self._bytes[found].astype(np.float32)
         cosines = rows @ vector / np.linalg.norm(rows, axis=1)
         order = np.argsort(-cosines)
-        return [(float(cosines[i]), self._keys[found[i]]) for i in order if cosines[i] >= least]
+        return [(float(cosines[i]), self._placed[found[i]]) for i in order if cosines[i] >= least]
 
 
 def _signs(vector: Vector) -> NDArray[np.uint64]:

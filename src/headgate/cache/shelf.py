@@ -63,7 +63,7 @@ class Shelf:
         return self._embedding
 
     def keep(self, entry: Entry, kept: Kept, vector: "Vector | None") -> None:
-        """Keep an answer here at once, and in PostgreSQL soon after."""
+        """Keep an answer here at once, and in PostgreSQL soon after; with a vector, for other wordings, too."""
         payload = ENCODER.encode(kept)
         entry.size = len(payload)
         for given_up in self.index.add(entry, payload, vector):
@@ -82,7 +82,7 @@ class Shelf:
                 entry.expires_ms,
                 entry.stale_until_ms,
                 entry.cost_nano,
-                self._seal.seal(entry.text.encode(), owner),
+                self._seal.seal(b"" if vector is None else kept.text.encode(), owner),
                 self._seal.seal(payload, owner),
             )
         )
@@ -214,7 +214,6 @@ class Shelf:
             row.stale_until_ms,
             row.cost_nano,
             row.size,
-            text,
         )
         for given_up in self.index.add(entry, None, vector):
             self._removed.append((*given_up.place, given_up.request_id))

@@ -37,14 +37,15 @@ def test_the_bytes_at_hand_are_bounded_and_the_entry_stays() -> None:
 
 
 def test_what_is_near_is_found_whatever_came_and_went() -> None:
-    partition, made = Partition(), vectors(500)
+    partition, made = Partition[Entry](), vectors(500)
+    entries = [entry(number) for number in range(500)]
+    for one, vector in zip(entries, made, strict=True):
+        partition.add(one, vector)
+    for one in entries[::3]:
+        partition.remove(one)
     for number, vector in enumerate(made):
-        partition.add(b"%d" % number, vector)
-    for number in range(0, 500, 3):
-        partition.remove(b"%d" % number)
-    for number, vector in enumerate(made):
-        near = partition.near(vector, 0.95)
-        assert [key for _, key in near] == ([] if number % 3 == 0 else [b"%d" % number])
+        near = [found.request_id for _, found in partition.near(vector, 0.95)]
+        assert near == ([] if number % 3 == 0 else [f"r{number}"])
 
 
 @pytest.mark.parametrize("other", [(2, b"s" * 16), (1, b"t" * 16)])
