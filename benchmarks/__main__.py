@@ -5,7 +5,7 @@ import platform
 import sys
 from importlib import import_module
 
-QUESTIONS = ("startup", "overhead", "latency", "memory")
+QUESTIONS = ("startup", "overhead", "translation", "blocking", "latency", "memory")
 
 
 def main() -> None:

@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Mapping
 from typing import Final
+
+import msgspec
 
 from headgate.api.exchange import Exchange
 from headgate.api.front import Front
@@ -39,9 +42,12 @@ async def serve(front: Front, surface: Surface, exchange: Exchange) -> None:
     except Refusal as refusal:
         await _refuse(surface, exchange, refusal)
         return
-    if len(raw) > SMALL_BODY_BYTES and not await _is_known(front, exchange):
+    large = len(raw) > SMALL_BODY_BYTES
+    if large and not await _is_known(front, exchange):
         raw = b""
     call = read_call(surface, exchange, raw)
+    if large:  # reading it took a while; others come first, and meanwhile it is hashed beside the event loop
+        call = msgspec.structs.replace(call, digest=await asyncio.to_thread(_digest, raw))
     serving = asyncio.current_task()
     assert serving is not None, "a surface is served by a task"
     exchange.when_left(serving.cancel)
@@ -50,6 +56,10 @@ async def serve(front: Front, surface: Surface, exchange: Exchange) -> None:
     except asyncio.CancelledError:
         if not exchange.left or serving.uncancel():
             raise
+
+
+def _digest(raw: bytes) -> bytes:
+    return hashlib.blake2b(raw).digest()
 
 
 async def _is_known(front: Front, exchange: Exchange) -> bool:

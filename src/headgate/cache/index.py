@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # numpy is loaded only where texts are compared
     from headgate.cache.nearness import Partition, Vector
 
 MAX_ENTRIES: Final = 100_000
-MAX_TEAM_BYTES: Final = 64 * 1024 * 1024
+MAX_TEAM_BYTES: Final = 256 * 1024 * 1024
 """Bytes of one team's kept answers."""
 MAX_HOT_BYTES: Final = 16 * 1024 * 1024
 """Bytes of answers held in process; the others are read from PostgreSQL when they are asked for."""

@@ -84,5 +84,7 @@ class Call(msgspec.Struct, frozen=True):
     cache: str = ""
     """What the caller asks of the cache: `off`, `refresh`, `only`, or nothing."""
     idempotency_key: str = ""
+    digest: bytes = b""
+    """BLAKE2b of a long body, taken beside the event loop; empty for others."""
     strict: bool = False
     """Whether the call is refused rather than sent to a provider that cannot be told all of it."""

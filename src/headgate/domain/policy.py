@@ -44,6 +44,11 @@ class Deployment(msgspec.Struct, frozen=True):
     """Its share of the load beside its model's other deployments, where load is spread by weight."""
     embeds: bool = False
     """Whether its model only embeds, with the same vectors at each of its deployments."""
+    limits: Limits = Limits()
+    """What one worker sends it at most."""
+    breaker_failures: int = 0
+    """Consecutive failures that open a breaker of its own; 0 leaves it to its provider's breaker."""
+    breaker_open_ms: int = 0
 
 
 class Candidate(msgspec.Struct, frozen=True):

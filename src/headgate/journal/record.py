@@ -300,7 +300,7 @@ class Record:
 
     def _append_close(self, outcome: Outcome, code: str, status: int) -> None:
         call = self.call
-        raw = call.body.raw if isinstance(call.body, Request) else b""
+        raw = call.digest or (call.body.raw if isinstance(call.body, Request) else b"")
         self.close = Close(
             call.request_id,
             self.clock.now_ms(),

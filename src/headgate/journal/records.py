@@ -90,6 +90,7 @@ class Close(msgspec.Struct, frozen=True, array_like=True):
     own_us: int
     salt: bytes
     request_digest: bytes
+    """Salted BLAKE2b of the body or, of a long one, of its own BLAKE2b."""
     answer_digest: bytes
     steps: tuple[Step, ...]
 

@@ -134,6 +134,11 @@ class Exchange:
         self._reader, self._chunks = reader, chunks
         self._take(events)
 
+    @property
+    def usage(self) -> Usage:
+        """What the attempt was booked with."""
+        return self._attempt.usage
+
     def __aiter__(self) -> "Exchange":
         return self
 

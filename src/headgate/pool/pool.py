@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from headgate.catalog.bounds import bound, estimate
 from headgate.domain.answer import Answer
 from headgate.domain.call import Purpose, Request
-from headgate.domain.policy import Candidate, Deployment, Policy, Provider, UseCase
+from headgate.domain.policy import Candidate, Deployment, Policy, Provider
+from headgate.domain.principal import Limits
 from headgate.domain.refusal import Refusal
 from headgate.journal.record import Record
 from headgate.kit.clock import Clock
@@ -17,11 +18,13 @@ from headgate.pool.eligible import eligible
 from headgate.pool.exchange import Exchange
 from headgate.pool.providers.kind import Headers
 from headgate.pool.reach import Reach, Way
-from headgate.pool.refusals import Rejected, Uncarried, exhausted, is_the_providers, moves_on, refuse_dropped, unbounded
+from headgate.pool.refusals import Passed, Rejected, Uncarried, is_the_providers, moves_on, refuse_dropped, unbounded
 from headgate.pool.retries import RetryBudget
 from headgate.pool.spread import spread
 from headgate.pool.standing import Standing
 from headgate.pool.transport import Transport, Upstream
+from headgate.storage.counters.memory import MemoryCounters, Taken
+from headgate.storage.counters.rates import CONCURRENCY, REQUESTS, TOKENS, Full, RateScope
 from headgate.wire.codec import Edits
 
 MAX_BUDGETS: Final = 10_000
@@ -30,6 +33,11 @@ MAX_STANDINGS: Final = 4096
 """Deployments whose standing is kept; callers make up names where a pattern takes any."""
 PASSED_HEADERS: Final = ("request-id", "openai-processing-ms", "openai-version", "anthropic-organization-id")
 """The provider's headers that reach a caller of the same wire format."""
+
+UNLIMITED: Final = Limits()
+NOT_COUNTED: Final = Taken([], 0, 0)
+"""The place at a deployment without limits."""
+WORDS: Final = {REQUESTS: "requests a minute", TOKENS: "tokens a minute", CONCURRENCY: "calls at once"}
 
 
 class DeploymentState(NamedTuple):
@@ -68,6 +76,7 @@ class Pool:
         self._standings: dict[str, Standing] = {}
         self._retries: dict[int, RetryBudget] = {}
         self._drained: set[str] = set()
+        self._counters = MemoryCounters(clock)
 
     def call(self, record: Record, purpose: Purpose, request: Request) -> "Calling":
         """A block that gives the answer of the first deployment that begins one; until then the caller got nothing.
@@ -75,8 +84,7 @@ class Pool:
         Entering raises:
             Refusal: no deployment answered, or the provider refused the request itself.
         """
-        assert record.use_case is not None, "a call is permitted before it is made"
-        return Calling(self._first_answer(record, record.use_case, purpose, request))
+        return Calling(self._first_answer(record, purpose, request), self._counters)
 
     async def close(self) -> None:
         """Close the connections to every provider."""
@@ -101,7 +109,7 @@ class Pool:
             DeploymentState(
                 found[name],
                 tuple(names),
-                self._standing(policy.providers[found[name].provider], name),
+                self._standing(policy.providers[found[name].provider], found[name]),
                 name in self._drained,
             )
             for name, names in models.items()
@@ -155,54 +163,71 @@ class Pool:
             budget = self._retries[team] = RetryBudget()
         return budget
 
-    async def _first_answer(
-        self, record: Record, use_case: UseCase, purpose: Purpose, request: Request
-    ) -> tuple[Exchange, Answer]:
-        refusals: list[Refusal] = []
-        uncarried: list[Uncarried] = []
-        held_back_ms: list[int] = []
-        providers = record.policy.providers
+    async def _first_answer(self, record: Record, purpose: Purpose, request: Request) -> "Opened":
+        use_case = record.use_case
+        assert use_case is not None, "a call is permitted before it is made"
+        passed, providers = Passed(), record.policy.providers
 
         def standing_of(candidate: Candidate) -> Standing:
-            return self._standing(providers[candidate.deployment.provider], candidate.deployment.name)
+            return self._standing(providers[candidate.deployment.provider], candidate.deployment)
 
-        drained = 0
         retries = self._retry_budget(record.subject.team)
         retries.called()
         deadline_ns = self._clock.monotonic_ns() + use_case.chain.timeout_ms * 1_000_000
         for candidate in spread(eligible(record.policy, use_case, request), request, standing_of, self._random):
-            if len(refusals) > use_case.chain.retries or self._left_ms(deadline_ns) <= 0:
+            if len(passed.refusals) > use_case.chain.retries or self._left_ms(deadline_ns) <= 0:
                 break
-            deployment, standing = candidate.deployment.name, standing_of(candidate)
-            if self._is_drained(candidate.deployment):
-                drained += 1
-                record.step("run", f"{deployment} is drained")
+            name, standing = candidate.deployment.name, standing_of(candidate)
+            taken = await self._take(candidate.deployment, standing, request, passed)
+            if isinstance(taken, str):
+                record.step("run", f"{name} {taken}")
                 continue
-            if not standing.allows():
-                held_back_ms.append(standing.breaker.opens_in_ms())
-                record.step("run", f"{deployment} is held back after repeated failures")
-                continue
-            if any(map(is_the_providers, refusals)) and not retries.spend():
+            if any(map(is_the_providers, passed.refusals)) and not retries.spend():
                 standing.undecided()
-                record.step("run", f"{deployment} is not tried: a tenth of the team's calls are retries already")
+                self._counters.undo(taken)
+                record.step("run", f"{name} is not tried: a tenth of the team's calls are retries already")
                 break
+            asking = Asking(record, purpose, request, candidate, standing, deadline_ns)
             try:
-                asking = Asking(record, purpose, request, candidate, standing, deadline_ns)
-                opened = await self._try(asking, self._reach(providers[candidate.deployment.provider]))
+                exchange, answer = await self._try(asking, self._reach(providers[candidate.deployment.provider]))
             except Uncarried as refusal:
-                uncarried.append(refusal)
-                record.step("run", f"{deployment} was not asked: {refusal.sentence}")
+                self._counters.undo(taken)
+                passed.uncarried.append(refusal)
+                record.step("run", f"{name} was not asked: {refusal.sentence}")
                 continue
-            except Refusal as refusal:
-                if not moves_on(refusal):
+            except BaseException as error:
+                self._counters.close(taken, 0)
+                if not isinstance(error, Refusal) or not moves_on(error):
                     raise
-                refusals.append(refusal)
-                record.step("run", f"{deployment} gave no answer: {refusal.code}")
+                passed.refusals.append(error)
+                record.step("run", f"{name} gave no answer: {error.code}")
                 continue
             record.model = candidate.model
-            record.step("run", f"{deployment} answers for model {candidate.model}")
-            return opened
-        raise exhausted(refusals, held_back_ms, drained, uncarried)
+            record.step("run", f"{name} answers for model {candidate.model}")
+            return Opened(exchange, answer, taken)
+        raise passed.exhausted()
+
+    async def _take(self, deployment: Deployment, standing: Standing, request: Request, passed: Passed) -> Taken | str:
+        """A place at `deployment`; else why it takes no call now, which `passed` keeps."""
+        if self._is_drained(deployment):
+            passed.drained += 1
+            return "is drained"
+        taken = NOT_COUNTED
+        if deployment.limits is not UNLIMITED and deployment.limits != UNLIMITED:
+            limits = deployment.limits
+            scope = RateScope(deployment.name, limits.requests_per_minute, limits.tokens_per_minute, limits.parallel)
+            found = await self._counters.take((scope,), estimate(request))
+            if isinstance(found, Full):
+                passed.waits_ms.append(found.retry_ns / 1e6)
+                passed.full = True
+                return f"is full: {found.limit} {WORDS[found.kind]}"
+            taken = found
+        if not standing.allows():
+            self._counters.undo(taken)
+            passed.waits_ms.append(standing.breaker.opens_in_ms())
+            passed.failed = True
+            return "is held back after repeated failures"
+        return taken
 
     async def _try(self, asking: "Asking", reach: Reach) -> tuple[Exchange, Answer]:
         """One attempt; a second one with the provider's other credential, where the first was rejected."""
@@ -269,14 +294,14 @@ class Pool:
     def _left_ms(self, deadline_ns: int) -> int:
         return (deadline_ns - self._clock.monotonic_ns()) // 1_000_000
 
-    def _standing(self, provider: Provider, deployment: str) -> Standing:
-        """The deployment's standing, over its provider's breaker."""
-        breaker = self._reach(provider).breaker
-        known = self._standings.get(deployment)
+    def _standing(self, provider: Provider, deployment: Deployment) -> Standing:
+        """The deployment's standing, over a breaker of its own or its provider's."""
+        breaker = self._reach(provider).breaker_of(deployment)
+        known = self._standings.get(deployment.name)
         if known is None:
             if len(self._standings) >= MAX_STANDINGS:
                 del self._standings[next(iter(self._standings))]
-            known = self._standings[deployment] = Standing(breaker)
+            known = self._standings[deployment.name] = Standing(breaker)
         known.breaker = breaker
         return known
 
@@ -300,22 +325,37 @@ class Asking(NamedTuple):
     """When the chain's time is up, on the monotonic clock."""
 
 
+class Opened(NamedTuple):
+    """An answer that began, its exchange, and the place at the deployment that it takes."""
+
+    exchange: Exchange
+    answer: Answer
+    taken: Taken
+
+
 class Calling:
     """One call of a model as a block: a class, for `asynccontextmanager` costs twice as much on every request."""
 
-    def __init__(self, opening: Coroutine[None, None, tuple[Exchange, Answer]]) -> None:
+    def __init__(self, opening: Coroutine[None, None, Opened], counters: MemoryCounters) -> None:
         self._opening = opening
-        self._exchange: Exchange | None = None
+        self._counters = counters
+        self._opened: Opened | None = None
 
     async def __aenter__(self) -> Answer:
-        self._exchange, answer = await self._opening
-        return answer
+        self._opened = await self._opening
+        return self._opened.answer
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        assert self._exchange is not None, "a block is left after it was entered"
-        await self._exchange.close()
+        assert self._opened is not None, "a block is left after it was entered"
+        exchange, _, taken = self._opened
+        try:
+            await exchange.close()
+        finally:
+            if taken is not NOT_COUNTED:
+                usage = exchange.usage
+                self._counters.close(taken, usage.input_tokens + usage.output_tokens)
 
 
 def _body(request: Request, way: Way, deployment: Deployment) -> tuple[bytes, tuple[str, ...]]:

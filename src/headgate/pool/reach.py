@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from headgate.domain.call import WireFormat
-from headgate.domain.policy import Provider
+from headgate.domain.policy import Deployment, Provider
 from headgate.kit.clock import Clock
 from headgate.pool.breaker import Breaker
 from headgate.pool.providers import KINDS
@@ -65,11 +65,25 @@ class Reach:
     def __init__(self, provider: Provider, clock: Clock) -> None:
         self.provider = provider
         self.kind: ProviderKind = KINDS[provider.kind]
+        self._clock = clock
+        self._breakers: dict[tuple[str, int, int], Breaker] = {}
         self.breaker = Breaker(clock, provider.breaker_failures, provider.breaker_open_ms)
         self._secrets = (provider.secret, provider.next_secret) if provider.next_secret else (provider.secret,)
         self._signs = tuple(self.kind.sign(provider, secret) if self.kind.sign else None for secret in self._secrets)
         self._credential = 0
         self._ways: dict[tuple[str, WireFormat, bool], Way] = {}
+
+    def breaker_of(self, deployment: Deployment) -> Breaker:
+        """The breaker of `deployment`: its own where it is configured, else the one that all others share."""
+        if not deployment.breaker_failures:
+            return self.breaker
+        terms = (deployment.name, deployment.breaker_failures, deployment.breaker_open_ms)
+        breaker = self._breakers.get(terms)
+        if breaker is None:
+            if len(self._breakers) >= MAX_WAYS:
+                del self._breakers[next(iter(self._breakers))]
+            breaker = self._breakers[terms] = Breaker(self._clock, *terms[1:])
+        return breaker
 
     def way(self, model_id: str, asked: WireFormat, *, stream: bool) -> Way:
         """How `model_id` is asked for a caller who speaks `asked`, with the credential in use."""

@@ -1,7 +1,7 @@
 """What a provider's error means to the caller, and whether the chain moves on after it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -154,29 +154,42 @@ def is_the_providers(refusal: Refusal) -> bool:
     return refusal.code in ("provider_error", "provider_timeout")
 
 
-def exhausted(
-    refusals: Sequence[Refusal], held_back_ms: Sequence[int], drained: int = 0, uncarried: Sequence[Refusal] = ()
-) -> Refusal:
-    """What the caller is told when the whole chain gave no answer: first what may pass, then what its call lacks.
+class Passed:
+    """What kept a call from the deployments of its chain, as far as it has come."""
 
-    Args:
-        refusals: what those that were tried said.
-        held_back_ms: when each that failed lately may be tried again, in milliseconds.
-        drained: how many an operator took out.
-        uncarried: what those cannot be told that were not asked.
-    """
-    if refusals:
-        return refusals[-1]
-    if uncarried and not held_back_ms and not drained:
-        return uncarried[0]
-    why = "Every provider of this model failed lately and is held back for a moment"
-    if drained:
-        why = f"{why}, or was taken out by an operator" if held_back_ms else "An operator took every deployment out"
-    return Refusal(
-        "no_deployment_available",
-        f"{why}; try again after the given time.",
-        retry_after_s=max(1.0, min(held_back_ms) / 1000) if held_back_ms else DRAINED_S,
-    )
+    __slots__ = ("drained", "failed", "full", "refusals", "uncarried", "waits_ms")
+
+    def __init__(self) -> None:
+        self.refusals: list[Refusal] = []
+        """What those that were tried said."""
+        self.uncarried: list[Uncarried] = []
+        """What those cannot be told that were not asked."""
+        self.waits_ms: list[float] = []
+        """When those that failed lately or are full may be tried again, in milliseconds."""
+        self.failed = False
+        self.full = False
+        self.drained = 0
+        """How many an operator took out."""
+
+    def exhausted(self) -> Refusal:
+        """What the caller is told when the whole chain gave no answer: what may pass, then what its call lacks."""
+        if self.refusals:
+            return self.refusals[-1]
+        if self.uncarried and not self.waits_ms and not self.drained:
+            return self.uncarried[0]
+        why = "Every provider of this model failed lately and is held back for a moment"
+        if self.full or self.drained:
+            reasons = [
+                *(["failed lately and is held back for a moment"] if self.failed else []),
+                *(["takes no more calls for the moment, by its limits"] if self.full else []),
+                *(["was taken out by an operator"] if self.drained else []),
+            ]
+            why = f"Every deployment of this model {', or '.join(reasons)}"
+        return Refusal(
+            "no_deployment_available",
+            f"{why}; try again after the given time.",
+            retry_after_s=max(1.0, min(self.waits_ms) / 1000) if self.waits_ms else DRAINED_S,
+        )
 
 
 def _says(lowered: str, marks: tuple[str, ...]) -> bool:

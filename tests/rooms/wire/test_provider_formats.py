@@ -4,13 +4,13 @@ import json
 
 import pytest
 from tests.rooms.wire.golden_files import CODECS, HEAD, pretty
-from tests.rooms.wire.provider_files import agrees, codec_of, names, read, stream
+from tests.rooms.wire.provider_files import GOLDEN, PROVIDERS, agrees, codec_of, names, read, stream
 
 from headgate.wire.bedrock_converse import BEDROCK_CONVERSE
 from headgate.wire.codec import Edits
 from headgate.wire.gemini import GEMINI
 
-CALLERS = ("anthropic", "openai")
+CALLERS = ("anthropic", "openai", "responses")
 TARGETS = {
     "gemini-3-flash-preview": GEMINI,
     "gemini-2.5-pro": GEMINI,
@@ -66,3 +66,14 @@ def test_a_whole_answer_and_its_stream_say_the_same(name: str, caller: str) -> N
             if item["type"] == "function_call":
                 item["arguments"] = json.loads(item["arguments"])
     assert collected == whole
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("provider", sorted(PROVIDERS))
+def test_every_pair_has_golden_files(provider: str, caller: str) -> None:
+    """A format that is added brings its files with it: requests, streams and, where they differ, whole answers."""
+    assert any(name.startswith(f"{caller}_") for name in names("requests", ".json"))
+    assert any(name.startswith(f"{provider}_") for name in STREAMS)
+    for name in (name for name in (*STREAMS, *WHOLE) if name.startswith(f"{provider}_")):
+        ending = "json" if name.endswith(".json") else "sse"
+        assert (GOLDEN / "answers" / f"{name.split('.')[0]}.to_{caller}.{ending}").exists()

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from headgate.api.admin.door import Administered, actor
-from headgate.api.admin.shapes import ListOut
+from headgate.api.admin.shapes import LimitsOut, ListOut, limits_out
 from headgate.domain.policy import Policy
 from headgate.journal.records import Admin
 from headgate.kit.clock import Clock
@@ -26,7 +26,8 @@ class DeploymentOut(BaseModel):
     models: list[str] = Field(description="The names that it serves.")
     provider: str
     region: str
-    breaker: str = Field(description="Its provider's: `closed`, `open` or `half-open`.")
+    breaker: str = Field(description="Its own or its provider's: `closed`, `open` or `half-open`.")
+    limits: LimitsOut | None = Field(description="What one worker sends it at most; null is no limit.")
     drained: bool = Field(description="Whether it was taken out, until it is restored or the process ends.")
     availability: float = Field(description="Share of calls that the provider did not fail, newer ones counting more.")
     latency_ms: float | None = Field(description="Average wait for the first event of an answer; null before one came.")
@@ -68,6 +69,7 @@ def _out(state: DeploymentState) -> DeploymentOut:
         provider=deployment.provider,
         region=deployment.region,
         breaker=standing.breaker.state,
+        limits=limits_out(deployment.limits),
         drained=state.drained,
         availability=round(standing.availability, 4),
         latency_ms=round(standing.latency_ms, 3) if standing.latency_ms else None,

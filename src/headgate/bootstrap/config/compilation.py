@@ -150,6 +150,9 @@ def _deployment(model: str, section: DeploymentSection, providers: Mapping[str, 
         max_output_tokens=section.max_output or most,
         weight=section.weight,
         context_tokens=known.context_tokens or DEFAULT_CONTEXT_TOKENS,
+        limits=_limits(section.limits, section.limits),
+        breaker_failures=section.breaker.failures if section.breaker else 0,
+        breaker_open_ms=section.breaker.open if section.breaker else 0,
     )
 
 

@@ -4,6 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from headgate.bootstrap.config.providers import BreakerSection
+from headgate.bootstrap.config.tenancy import LimitsSection
 from headgate.bootstrap.config.values import (
     Count,
     Duration,
@@ -51,6 +53,13 @@ class DeploymentSection(Section):
     price: PriceSection | None = Field(default=None, description="Left out: the price that genai-prices knows.")
     weight: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=1, description="Its share of the load where the model spreads it by weight."
+    )
+    limits: LimitsSection = Field(
+        default_factory=LimitsSection,
+        description="What each worker sends it at most; a call over them goes on to what comes next in its chain.",
+    )
+    breaker: BreakerSection | None = Field(
+        default=None, description="A breaker of its own; left out: it shares its provider's."
     )
     max_output: Count | None = Field(
         default=None,
