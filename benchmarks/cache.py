@@ -70,7 +70,7 @@ class Desk:
         events = [Event(EventKind.TEXT, text=answer), Event(EventKind.FINISHED, raw=b"x" * 1_000)]
         made = Kept("", text, WireFormat.OPENAI_CHAT, True, True, events, "m", "p/m", "p", "eu", "direct", (), 1_000)
         until_ms = SystemClock().now_ms() + 3_600_000
-        entry = Entry((1, asked.key), asked.scope, "faq", uuid7(until_ms), until_ms, until_ms, 1_000, 0)
+        entry = Entry(1, asked.key, asked.scope, "faq", uuid7(until_ms), until_ms, until_ms, 1_000, 0)
         payload = msgspec.msgpack.encode(made)
         entry.size = len(payload)
         self.cache.shelf.index.add(entry, payload, vector)

@@ -109,7 +109,8 @@ class Cache:
         if policy.similarity is not None and not isinstance(reading := readable(question, policy.similarity), str):
             vector = await self.shelf.vector(reading)
         entry = Entry(
-            (question.team, question.key),
+            question.team,
+            question.key,
             question.scope,
             use_case.name,
             record.call.request_id,

@@ -25,7 +25,8 @@ Place = tuple[int, bytes]
 class Entry(msgspec.Struct, gc=False):
     """An answer that is kept."""
 
-    place: Place
+    team: int
+    key: bytes
     scope: bytes
     use_case: str
     request_id: str
@@ -36,6 +37,11 @@ class Entry(msgspec.Struct, gc=False):
     hits: int = 0
     at: int = -1
     """Where its vector stands among those of its scope; -1 where it has none."""
+
+    @property
+    def place(self) -> Place:
+        """Whose question it answers."""
+        return self.team, self.key
 
     def worth(self) -> float:
         """What a byte of it has saved or may save."""
@@ -89,7 +95,9 @@ class Index:
         if vector is not None:
             from headgate.cache.nearness import Partition
 
-            self._partitions.setdefault((team, entry.scope), Partition()).add(entry, vector)
+            partition = self._partitions.setdefault((team, entry.scope), Partition(entry.scope))
+            entry.scope = partition.scope  # one object for all of them
+            partition.add(entry, vector)
         return given_up
 
     def remove(self, place: Place) -> bool:

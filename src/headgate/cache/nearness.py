@@ -30,7 +30,8 @@ T = TypeVar("T", bound=Placed)
 class Partition(Generic[T]):
     """The vectors of one scope: 288 bytes each."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: bytes) -> None:
+        self.scope = scope
         self._placed: list[T] = []
         self._signs = np.zeros((WORDS, 8), np.uint64)
         self._bytes = np.zeros((8, DIMENSIONS), np.int8)

@@ -9,7 +9,7 @@ from headgate.cache.nearness import Partition
 
 
 def entry(number: int, *, team: int = 1, size: int = 1, cost_nano: int = 0) -> Entry:
-    return Entry((team, number.to_bytes(16, "big")), b"s" * 16, "faq", f"r{number}", 10, 20, cost_nano, size)
+    return Entry(team, number.to_bytes(16, "big"), b"s" * 16, "faq", f"r{number}", 10, 20, cost_nano, size)
 
 
 def vectors(count: int) -> "np.ndarray":
@@ -37,7 +37,7 @@ def test_the_bytes_at_hand_are_bounded_and_the_entry_stays() -> None:
 
 
 def test_what_is_near_is_found_whatever_came_and_went() -> None:
-    partition, made = Partition[Entry](), vectors(500)
+    partition, made = Partition[Entry](b"s" * 16), vectors(500)
     entries = [entry(number) for number in range(500)]
     for one, vector in zip(entries, made, strict=True):
         partition.add(one, vector)
