@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients soak bench lint format lock clean
+.PHONY: help run test test-clients soak bench bench-cache lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ soak: .venv/dev.done ## the long tests at full size: kill -9 cycles, budgets und
 
 bench: .venv/dev.done ## the benchmarks, each beside a bare pass-through of the same run
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-cache: .venv/dev.done ## what the cache serves, misses and costs, on traffic made from seeds
+	$(BIN)/python -m benchmarks cache
 
 lint: .venv/dev.done ## lint, types and architecture alone
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

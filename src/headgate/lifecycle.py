@@ -19,5 +19,6 @@ async def answering(platform: Platform, call: Call) -> AsyncIterator[Answer]:
         record.principal = await platform.identity.authenticate(record)
         record.use_case = platform.governance.permit(record)
         async with platform.limits.admit(record) as request:  # rates, then the money lease
-            async with platform.pipelines.run(record, request) as answer:
-                yield record.closing(answer)
+            async with platform.cache.lookup(record, request) as found:  # kept, or the same question under way
+                async with found.or_run(platform.pipelines.run) as answer:
+                    yield record.closing(found.recording(answer))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from headgate.cache.cache import Cache
 from headgate.governance.permits import Governance
 from headgate.identity.identity import Identity
 from headgate.journal.journal import Journal
@@ -19,6 +20,7 @@ class Platform:
     identity: Identity
     governance: Governance
     limits: Limits
+    cache: Cache
     pipelines: Pipelines
     pool: Pool
     ledger: Ledger

@@ -14,6 +14,9 @@ from headgate.api.admin.door import REQUEST_ID
 from headgate.api.cycle import LEFT
 from headgate.api.dispatch import Dispatch
 from headgate.api.front import Front
+from headgate.cache.cache import Cache
+from headgate.cache.idempotency import Idempotency
+from headgate.cache.shelf import Shelf
 from headgate.domain.call import Call
 from headgate.domain.money import Price
 from headgate.domain.policy import Chain, Deployment, Model, Policy, Provider, UseCase
@@ -31,11 +34,13 @@ from headgate.pipelines.pipelines import Pipelines
 from headgate.pool.pool import Pool
 from headgate.pool.transport import Upstream
 from headgate.storage.counters.memory import MemoryCounters
+from headgate.storage.sealing import Seal
 from headgate.telemetry.lines import LineWriter
 from headgate.telemetry.logs import Log
 from headgate.telemetry.metrics import Metrics
 from headgate.telemetry.observation import Observation
 
+SEAL = Seal(b"a key of tests")
 MEMBER, NARROW, ADMIN, AUDITOR = "hg_member", "hg_narrow", "hg_admin", "hg_auditor"
 
 CHAT_WHOLE = (
@@ -224,7 +229,7 @@ class ByHost:
 class House:
     """A small house and the ways to call it."""
 
-    def __init__(self, script: Any, *, under: Policy | None = None, **front: Any) -> None:
+    def __init__(self, script: Any, *, under: Policy | None = None, database: Any = None, **front: Any) -> None:
         self.script = script
         self.clock = ManualClock()
         read, self._write = os.pipe()
@@ -242,6 +247,7 @@ class House:
             limits=limits,
             pipelines=Pipelines(pool),
             pool=pool,
+            cache=Cache(Shelf(database, SEAL, self.clock), Idempotency(database, SEAL, self.clock), self.clock),
             ledger=Costs(),
         )
         self.front = Front(self.platform, lambda: self.policy, self.clock, self.observation, **front)

@@ -13,6 +13,7 @@ from headgate.api.front import Endpoint, Front
 from headgate.api.heads import refusal_head
 from headgate.api.models import model, models
 from headgate.api.native.cost_report import cost_report
+from headgate.api.native.feedback import feedback
 from headgate.api.native.generate import generate
 from headgate.api.openai.chat_completions import chat_completions
 from headgate.api.openai.embeddings import embeddings
@@ -28,6 +29,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 ROUTES: Final[Mapping[str, Mapping[str, Endpoint]]] = {
     "/v1/generate": {"POST": generate},
     "/v1/cost-report/{team_id}": {"GET": cost_report},
+    "/v1/feedback": {"POST": feedback},
     "/v1/chat/completions": {"POST": chat_completions},
     "/v1/responses": {"POST": responses},
     "/v1/embeddings": {"POST": embeddings},

@@ -24,11 +24,14 @@ DEFAULT_RETRY_S: Final = 1.0
 
 def answer_head(answer: Answer, books: Books) -> list[Header]:
     """What is known of an answer before its first byte leaves."""
+    deployment = answer.deployment
+    producer = ("cache", "cache") if books.cache.served else (deployment.model_id, deployment.name)
     head = [
         (b"x-latency-ms", b"%d" % ceil(books.elapsed_ns() / 1e6)),
         (b"x-headgate-overhead-ms", b"%.3f" % (books.own_ns() / 1e6)),
         (b"x-headgate-fallbacks", b"%d" % max(0, books.tries - 1)),
-        *_producer(answer.deployment.model_id, answer.deployment.name, answer.pipeline),
+        (b"x-headgate-cache", books.cache.encode()),
+        *_producer(*producer, answer.pipeline),
     ]
     if answer.headers:
         head += [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in answer.headers]
@@ -48,6 +51,10 @@ def refusal_head(refusal: Refusal, status: int) -> list[Header]:
         after_s = DEFAULT_RETRY_S if refusal.retry_after_s is None else refusal.retry_after_s
         head = [(b"retry-after", b"%d" % max(1, ceil(after_s))), (b"retry-after-ms", b"%d" % ceil(after_s * 1000))]
         return head if after_s <= LONGEST_RETRY_S else [*head, (b"x-should-retry", b"false")]
+    if status == 409:
+        if refusal.retry_after_s is None:
+            return [(b"x-should-retry", b"false")]
+        return [(b"retry-after", b"%d" % ceil(refusal.retry_after_s))]
     if status == 402:
         return [(b"x-should-retry", b"false")]
     if status == 401:

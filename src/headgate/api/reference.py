@@ -11,6 +11,7 @@ from headgate.api.exchange import Exchange
 from headgate.api.front import Endpoint, Front
 from headgate.api.native.answer import Generated
 from headgate.api.native.body import GenerateBody
+from headgate.api.native.feedback import FeedbackBody, FeedbackTaken
 from headgate.api.openai.models import ModelEntry, Models
 from headgate.api.operations import Overall
 from headgate.api.reference_page import page
@@ -96,9 +97,12 @@ def merged(administration: Mapping[str, Any]) -> dict[str, Any]:
 
 def _described() -> tuple[dict[str, Any], dict[str, Any]]:
     """The paths and the schemas they name."""
-    structs = (GenerateBody, Generated, Report, Overall, Error, EmbeddingsBody, Embeddings, ModelEntry, Models)
+    structs = (
+        *(GenerateBody, Generated, FeedbackBody, FeedbackTaken, Report, Overall, Error),
+        *(EmbeddingsBody, Embeddings, ModelEntry, Models),
+    )
     found, schemas = msgspec.json.schema_components(structs, ref_template="#/components/schemas/{name}")
-    body, generated, report, overall, error, *openai = found
+    body, generated, said, taken, report, overall, error, *openai = found
     generate = _operation("generate", "Answer a prompt.", ("An answer.", generated), error, _REFUSALS_OF_CALLS)
     generate["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
     generate["responses"]["200"]["content"]["text/event-stream"] = {
@@ -117,11 +121,20 @@ def _described() -> tuple[dict[str, Any], dict[str, Any]]:
     health["security"] = []
     paths = {
         "/v1/generate": {"post": generate},
+        "/v1/feedback": {"post": _feedback(said, taken, error)},
         "/v1/cost-report/{team_id}": {"get": costs},
         **_openai(openai, error),
         "/health": {"get": health},
     }
     return paths, schemas
+
+
+def _feedback(said: dict[str, Any], taken: dict[str, Any], error: dict[str, Any]) -> dict[str, Any]:
+    refusals = (400, 401, 403, 404, 413, 422, 500, 503)
+    operation = _operation("feedback", "Say how an answer was.", ("It was taken.", taken), error, refusals)
+    operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": said}}}
+    operation["responses"]["202"] = operation["responses"].pop("200")
+    return operation
 
 
 def _openai(schemas: list[dict[str, Any]], error: dict[str, Any]) -> dict[str, Any]:

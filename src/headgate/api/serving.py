@@ -20,6 +20,8 @@ from headgate.domain.refusal import CODES, Refusal
 from headgate.lifecycle import answering
 
 PRIORITIES: Final = ("interactive", "batch", "background")
+CACHE_USES: Final = ("off", "refresh", "only")
+MAX_IDEMPOTENCY_KEY_CHARS: Final = 255
 STRICT: Final = "x-headgate-strict"
 _CREDENTIALS: Final = ("x-api-key", "api-key", "x-goog-api-key")
 MAX_VALUES: Final = 100_000
@@ -99,6 +101,8 @@ def read_call(surface: Surface, exchange: Exchange, raw: bytes) -> Call:
         team=team,
         priority=headers.get("x-headgate-priority", PRIORITIES[0]),
         method=exchange.method,
+        cache=headers.get("x-headgate-cache", ""),
+        idempotency_key=headers.get("idempotency-key", ""),
         strict=headers.get(STRICT) == "true",
     )
 
@@ -239,13 +243,6 @@ def _check(headers: Mapping[str, str], wire: WireFormat) -> None:
     Raises:
         Refusal: `invalid_request`; on the native surface `invalid_parameter` for a value out of range.
     """
-    if "idempotency-key" in headers:
-        raise Refusal(
-            "invalid_request",
-            "Idempotency keys are not kept by this version, so a repeated call would be charged again; "
-            "leave the header Idempotency-Key out.",
-            param="Idempotency-Key",
-        )
     out_of_range = "invalid_parameter" if wire is WireFormat.NATIVE else "invalid_request"
     priority = headers.get("x-headgate-priority")
     if priority is not None and priority not in PRIORITIES:
@@ -256,9 +253,14 @@ def _check(headers: Mapping[str, str], wire: WireFormat) -> None:
         )
     if headers.get(STRICT, "true") not in ("true", "false"):
         raise Refusal(out_of_range, "The header X-Headgate-Strict is true or false.", param="X-Headgate-Strict")
-    if headers.get("x-headgate-cache") == "only":
+    cache = headers.get("x-headgate-cache")
+    if cache is not None and cache not in CACHE_USES:
         raise Refusal(
             out_of_range,
-            "This version has no cache that could answer; leave X-Headgate-Cache out.",
+            f"There is no X-Headgate-Cache '{cache[:32]}'; choose one of {', '.join(CACHE_USES)}, or leave it out.",
             param="X-Headgate-Cache",
         )
+    key = headers.get("idempotency-key", "")
+    if len(key) > MAX_IDEMPOTENCY_KEY_CHARS:
+        sentence = f"An idempotency key has at most {MAX_IDEMPOTENCY_KEY_CHARS} characters; send a shorter one."
+        raise Refusal(out_of_range, sentence, param="Idempotency-Key")

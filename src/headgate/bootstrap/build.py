@@ -9,6 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from headgate.bootstrap.config.loading import Configuration
 from headgate.bootstrap.config.reload import Reload
+from headgate.cache import store as cache_store
+from headgate.cache.cache import Cache
+from headgate.cache.idempotency import Idempotency
+from headgate.cache.shelf import Shelf
+from headgate.domain.policy import Policy
 from headgate.governance.permits import Governance
 from headgate.governance.store import record_version
 from headgate.identity.founding import FirstKeys
@@ -27,11 +32,13 @@ from headgate.pool.pool import Pool
 from headgate.pool.providers.demo.transport import DemoTransport
 from headgate.storage.counters.memory import MemoryCounters
 from headgate.storage.postgres.database import Database
+from headgate.storage.sealing import Seal, key_in
 from headgate.telemetry.logs import Log
 from headgate.telemetry.metrics import Metrics
 from headgate.telemetry.observation import Observation
 
 ADMIN_KEY: Final = "HEADGATE_ADMIN_KEY"
+CACHE_KEY: Final = "HEADGATE_CACHE_KEY"
 
 
 class Ground(NamedTuple):
@@ -100,10 +107,24 @@ async def build(path: Path | None, first: Configuration, ground: Ground, *, show
         database.listen(CHANNEL, limits.recalled)
         pool = Pool({"": HttpTransport(), "demo": DemoTransport()}, clock)
         stack.push_async_callback(pool.close)
-        platform = Platform(journal, identity, Governance(), limits, Pipelines(pool), pool, ledger)
-        for work in (reload.watch(), limits.run()):
+        cache = _cache(ground)
+        database.listen(cache_store.CHANNEL, cache.noticed)
+        stack.push_async_callback(cache.close)
+        platform = Platform(journal, identity, Governance(), limits, cache, Pipelines(pool), pool, ledger)
+        for work in (reload.watch(), limits.run(), cache.run(compares=_compares(reload.current.policy))):
             stack.push_async_callback(_end, asyncio.get_running_loop().create_task(work))
         yield Built(platform, reload, observation, database, clock, keys, reserved)
+
+
+def _cache(ground: Ground) -> Cache:
+    """The cache; its seal's key is the environment's, or one that is kept beside the journal."""
+    key = ground.environment.get(CACHE_KEY, "").encode() or key_in(ground.journal_root.parent)
+    database, clock, seal = ground.database, ground.clock, Seal(key)
+    return Cache(Shelf(database, seal, clock), Idempotency(database, seal, clock), clock)
+
+
+def _compares(policy: Policy) -> bool:
+    return any(use_case.cache and use_case.cache.similarity for use_case in policy.use_cases.values())
 
 
 async def _end(task: asyncio.Task[Any]) -> None:

@@ -19,6 +19,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "teams": "Make and list teams.",
     "models": "See the models that can be asked for.",
     "pool": "See how deployments stand, drain and restore them.",
+    "cache": "See what the cache keeps, and make it forget.",
     "report": "Report what a team has spent in its budget's period.",
     "requests": "See how one call went.",
     "connect": "Print what a client needs to talk to the platform.",

@@ -25,6 +25,22 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"
 
 
+class CacheUse(StrEnum):
+    """What the cache had to do with an answer."""
+
+    OFF = "off"
+    MISS = "miss"
+    EXACT = "exact"
+    SEMANTIC = "semantic"
+    STALE = "stale"
+    """Kept past its time, and served because nothing else could answer."""
+
+    @property
+    def served(self) -> bool:
+        """Whether the cache gave the answer."""
+        return self not in (CacheUse.OFF, CacheUse.MISS)
+
+
 class Basis(StrEnum):
     """What an entry's amount rests on."""
 
@@ -39,6 +55,11 @@ class Books(Protocol):
     @property
     def tries(self) -> int:
         """How many deployments were called."""
+        ...
+
+    @property
+    def cache(self) -> CacheUse:
+        """What the cache had to do with it."""
         ...
 
     @property

@@ -81,6 +81,9 @@ class Call(msgspec.Struct, frozen=True):
     """The team that the body claims; it must be the key's own."""
     priority: str = "interactive"
     method: str = "POST"
+    cache: str = ""
+    """What the caller asks of the cache: `off`, `refresh`, `only`, or nothing."""
+    idempotency_key: str = ""
     digest: bytes = b""
     """BLAKE2b of a long body, taken beside the event loop; empty for others."""
     strict: bool = False

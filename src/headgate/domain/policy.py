@@ -80,6 +80,28 @@ class Chain(msgspec.Struct, frozen=True):
     retries: int = 2
 
 
+class Similarity(msgspec.Struct, frozen=True):
+    """When an answer to another wording may be served."""
+
+    least: float = 0.95
+    """The cosine from which two wordings count as near; the veto decides after it."""
+    max_temperature: float = 0.3
+
+
+class CachePolicy(msgspec.Struct, frozen=True):
+    """Which answers of a use case are kept, and how long."""
+
+    ttl_ms: int
+    similarity: Similarity | None = None
+    """None serves equal questions alone."""
+    max_temperature: float = 1.0
+    stale_ms: int = 86_400_000
+    """How long past its time an answer may still be served where no provider answers."""
+    personal: bool = False
+    """Whether answers are kept for each user apart."""
+    native_only: bool = False
+
+
 class UseCase(msgspec.Struct, frozen=True):
     """A named policy for calls."""
 
@@ -89,6 +111,7 @@ class UseCase(msgspec.Struct, frozen=True):
     chain: Chain
     strict: bool = False
     """Whether every call is strict, as `Call.strict`."""
+    cache: CachePolicy | None = None
 
 
 class Provider(msgspec.Struct, frozen=True):

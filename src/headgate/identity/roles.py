@@ -28,6 +28,7 @@ _READS: Final = (
     "list_keys",
     "list_ledger",
     "show_request",
+    "show_cache",
 )
 _WRITES: Final = (
     "create_project",
@@ -38,6 +39,7 @@ _WRITES: Final = (
     "change_key",
     "rotate_key",
     "revoke_key",
+    "purge_cache",
 )
 _OF_TEAMS: Final = ("create_team", "change_team")
 """A team's own budget and limits bind its admins too, so they cannot change them."""

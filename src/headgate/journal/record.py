@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Final, Protocol, Self
 
-from headgate.domain.answer import Answer, Basis, Outcome
+from headgate.domain.answer import Answer, Basis, CacheUse, Outcome
 from headgate.domain.call import Call, Purpose, Request
 from headgate.domain.event import Event, EventKind
 from headgate.domain.policy import Deployment, Policy, UseCase
@@ -174,6 +174,7 @@ class Record:
         self._ended: list[AttemptClose] = []
         self.pipeline = ""
         self.model = ""
+        self.cache = CacheUse.OFF
         self.provider_ns = 0
         self.windows: tuple[RateWindow, ...] = ()
         self._mark_ns = call.received_ns
@@ -284,7 +285,8 @@ class Record:
 
     def end(self, code: str) -> None:
         """Append the CLOSE of an answer that ended by itself; `code` says how it failed, where it did."""
-        self._append_close(OUTCOME_OF_CODE.get(code, Outcome.FAILED) if code else Outcome.ANSWERED, code, 200)
+        ended = Outcome.CACHED if self.cache.served else Outcome.ANSWERED
+        self._append_close(OUTCOME_OF_CODE.get(code, Outcome.FAILED) if code else ended, code, 200)
 
     def cost_nano(self) -> int:
         """What the closed attempts cost, in nano-USD."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from headgate.domain.answer import CacheUse
 from headgate.domain.call import Call, Request
 from headgate.domain.money import NANO_USD
 from headgate.domain.policy import Deployment
@@ -30,6 +31,7 @@ class SeenRecord(Protocol):
 
     call: Call
     principal: Principal | None
+    cache: CacheUse
 
     @property
     def attempts(self) -> Sequence[SeenAttempt]:
@@ -86,6 +88,11 @@ class Observation:
             "headgate_http_requests_total", "HTTP exchanges by route and status.", ("route", "status")
         )
         self._calls = metrics.counter("headgate_calls_total", "Calls by surface and outcome.", ("wire", "outcome"))
+        self._cached = metrics.counter(
+            "headgate_cache_total",
+            "Calls that the cache looked at.",
+            ("use_case", "use"),
+        )
         self._errors = metrics.counter("headgate_errors_total", "Calls that ended with an error, by code.", ("code",))
         self._tokens = metrics.counter("headgate_tokens_total", "Tokens by model.", ("model", "direction"))
         self._cost = metrics.counter("headgate_cost_usd_total", "Cost in USD by model.", ("model",), 1 / NANO_USD)
@@ -130,6 +137,8 @@ class Observation:
         wire = record.call.wire
         self._calls.add((wire, close.outcome))
         self._latency.observe((wire,), close.latency_us / 1e6)
+        if record.cache is not CacheUse.OFF:
+            self._cached.add((close.use_case, record.cache))
         if close.code:
             self._errors.add((close.code,))
         if attempts:

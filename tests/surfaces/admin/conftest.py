@@ -9,6 +9,9 @@ import pytest
 from tests.surfaces.admin.house import ADMIN_KEY, DEMO, House
 
 from headgate.api.admin.app import admin_app
+from headgate.cache.cache import Cache
+from headgate.cache.idempotency import Idempotency
+from headgate.cache.shelf import Shelf
 from headgate.domain.policy import Model, Policy, Provider
 from headgate.identity.identity import Identity
 from headgate.journal.journal import Journal
@@ -17,6 +20,7 @@ from headgate.kit.clock import SystemClock
 from headgate.ledger.ledger import Ledger
 from headgate.pool.pool import Pool
 from headgate.storage.postgres.database import Database
+from headgate.storage.sealing import Seal
 
 
 async def _nothing(*_: object) -> None:
@@ -30,6 +34,7 @@ class Rooms:
     identity: Identity
     journal: Journal
     ledger: Ledger
+    cache: Cache
     pool: Pool
 
 
@@ -46,7 +51,9 @@ async def house(database: Database, tmp_path: Path) -> AsyncIterator[House]:
     identity = Identity(database, clock, journal.append)
     await identity.start()
     await identity.ensure_defaults(ADMIN_KEY)
-    rooms = Rooms(identity, journal, ledger, Pool({}, clock))
+    seal = Seal(b"a key of tests")
+    cache = Cache(Shelf(database, seal, clock), Idempotency(database, seal, clock), clock)
+    rooms = Rooms(identity, journal, ledger, cache, Pool({}, clock))
     transport = httpx.ASGITransport(admin_app(rooms, clock, lambda: policy))
     async with httpx.AsyncClient(transport=transport, base_url="http://headgate.test/admin/v1") as client:
         opened = House(client, rooms, {"platform-admin": ADMIN_KEY}, {})

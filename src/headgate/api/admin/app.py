@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from headgate import __version__
+from headgate.api.admin.cache import add_cache
 from headgate.api.admin.door import Administered, door, refusal_response, request_id
 from headgate.api.admin.keys import add_keys
 from headgate.api.admin.ledger import add_ledger
@@ -76,6 +77,7 @@ def admin_app(platform: Administered, clock: Clock, policy: Callable[[], Policy]
     for add in (add_teams, add_projects, add_users, add_keys, add_ledger, add_requests):
         add(router, platform)
     add_pool(router, platform, policy, clock)
+    add_cache(router, platform, clock)
     app.include_router(router)
 
     async def elsewhere(request: Request, error: Exception) -> Response:

@@ -14,6 +14,7 @@ from headgate.api.exchange import BODY_TIMEOUT_S, too_slow
 from headgate.api.heads import refusal_head
 from headgate.api.refusals import native_error
 from headgate.api.serving import credential
+from headgate.cache.cache import Cache
 from headgate.domain.refusal import Refusal
 from headgate.identity import roles
 from headgate.identity.directory import Actor
@@ -48,6 +49,11 @@ class Administered(Protocol):
     @property
     def ledger(self) -> Ledger:
         """What was spent."""
+        ...
+
+    @property
+    def cache(self) -> Cache:
+        """Kept answers."""
         ...
 
     @property

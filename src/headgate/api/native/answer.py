@@ -28,7 +28,7 @@ class Done(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     request_id: str
     model_used: str
-    """The provider's id of the model."""
+    """The provider's id of the model; `cache` where the answer was kept."""
     pipeline_used: str
     tokens_in: int
     tokens_out: int
@@ -119,12 +119,12 @@ def _facts(call: Call, answer: Answer, tools: ToolCalls) -> _Facts:
     usage = books.usage()
     return {
         "request_id": call.request_id,
-        "model_used": answer.deployment.model_id,
+        "model_used": "cache" if books.cache.served else answer.deployment.model_id,
         "pipeline_used": answer.pipeline,
         "tokens_in": usage.input_tokens,
         "tokens_out": usage.output_tokens,
         "latency_ms": ceil(books.elapsed_ns() / 1e6),
-        "cached": False,
+        "cached": books.cache.served,
         "cost_usd": books.cost_nano() / NANO_USD,
         "tool_calls": tools.whole(),
     }

@@ -8,16 +8,19 @@ import msgspec
 from headgate.bootstrap.config.document import Document
 from headgate.bootstrap.config.providers import Credentials, ProviderSection
 from headgate.bootstrap.config.serving import (
+    CacheSection,
     ChainSection,
     DeploymentSection,
     ModelSection,
     PriceSection,
+    SemanticSection,
     UseCaseSection,
 )
 from headgate.bootstrap.config.tenancy import LimitsSection, ScopeSection
 from headgate.catalog.prices import known_model
 from headgate.domain.money import Price
 from headgate.domain.policy import (
+    CachePolicy,
     Chain,
     Deployment,
     Model,
@@ -25,6 +28,7 @@ from headgate.domain.policy import (
     Provider,
     ScopeDefaults,
     Settings,
+    Similarity,
     Spread,
     TeamSettings,
     UseCase,
@@ -41,6 +45,7 @@ ALL_MODELS: Final = "all-models"
 order."""
 
 _PIPELINES: Final = {"auto": ("auto", "direct", "rag", "agent"), "direct": ("direct",)}
+_BUILT_IN: Final = UseCaseSection(cache=CacheSection(semantic=SemanticSection()))
 _DEMO_PROVIDER: Final = ProviderSection(kind="demo")
 _DEMO_MODEL: Final = ModelSection(deployments=[DeploymentSection(provider="demo", id="demo", region="local")])
 
@@ -68,7 +73,7 @@ def compile_policy(document: Document, secrets: Secrets, *, version: int, digest
     chains = {name: _chain(name, section) for name, section in document.chains.items()}
     answering = (name for name, model in models.items() if "*" not in name and not model.deployments[0].embeds)
     chains[""] = Chain(ALL_MODELS, tuple(answering))
-    use_cases = {DEFAULT_USE_CASE: UseCaseSection(), **document.use_cases}
+    use_cases = {DEFAULT_USE_CASE: _BUILT_IN, **document.use_cases}
     default_price = document.prices.default
     return Policy(
         version=version,
@@ -76,7 +81,9 @@ def compile_policy(document: Document, secrets: Secrets, *, version: int, digest
         providers=providers,
         models=models,
         use_cases={
-            name: UseCase(name, _PIPELINES[section.pipeline], chains[section.chain or ""], section.strict)
+            name: UseCase(
+                name, _PIPELINES[section.pipeline], chains[section.chain or ""], section.strict, _cache(section)
+            )
             for name, section in use_cases.items()
         },
         default_price=_price(default_price) if default_price else None,
@@ -165,6 +172,22 @@ def _price(section: PriceSection) -> Price:
 def _chain(name: str, section: ChainSection) -> Chain:
     first_token_ms = min(section.first_token, section.timeout)
     return Chain(name, tuple(dict.fromkeys(section.try_)), section.timeout, first_token_ms, section.retries)
+
+
+def _cache(section: UseCaseSection) -> CachePolicy | None:
+    """The built-in use case keeps answers of the native surface alone."""
+    cache = section.cache
+    if cache is None:
+        return None
+    semantic = cache.semantic
+    return CachePolicy(
+        ttl_ms=cache.ttl,
+        similarity=None if semantic is None else Similarity(semantic.similarity, semantic.temperature),
+        max_temperature=cache.temperature,
+        stale_ms=cache.stale,
+        personal=cache.personal,
+        native_only=section is _BUILT_IN,
+    )
 
 
 def _scope(section: ScopeSection) -> ScopeDefaults:

@@ -29,7 +29,7 @@ ABSENT: Final = frozenset(
         ("models", "*", "deployments", "*", "limits"),
         ("chains", "*", "last"),
         ("use_cases", "*", "guardrails"),
-        ("use_cases", "*", "cache"),
+        ("use_cases", "*", "cache", "semantic", "max_error"),
         ("use_cases", "*", "residency"),
         ("use_cases", "*", "rag"),
         ("use_cases", "*", "agent"),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from headgate.bootstrap.config.providers import BreakerSection
 from headgate.bootstrap.config.tenancy import LimitsSection
@@ -102,6 +102,40 @@ class ChainSection(Section):
         return self
 
 
+class SemanticSection(Section):
+    """When an answer to another wording of a question may be served."""
+
+    similarity: Annotated[float, Field(ge=0.5, le=1, strict=False)] = Field(
+        default=0.95, description="The least cosine of two wordings; numbers, names and the like must agree besides."
+    )
+    temperature: Annotated[float, Field(ge=0, le=2, strict=False)] = Field(
+        default=0.3, description="The highest temperature of a call that is served so."
+    )
+
+
+class CacheSection(Section):
+    """Which answers are kept, and how long."""
+
+    ttl: Duration = Field(default="1h", validate_default=True, description="How long an answer is served, such as 6h.")
+    semantic: SemanticSection | None = Field(
+        default=None, description="Serve other wordings, too; left out: equal questions alone."
+    )
+    temperature: Annotated[float, Field(ge=0, le=2, strict=False)] = Field(
+        default=1, description="The highest temperature of a call whose answer is kept."
+    )
+    stale: Duration = Field(
+        default="1d",
+        validate_default=True,
+        description="How long past its time an answer may be served where no provider answers.",
+    )
+    personal: bool = Field(default=False, description="Whether answers are kept for each user apart.")
+
+
+def _off(value: object) -> object:
+    """The word `off`, which is none."""
+    return None if value == "off" else value
+
+
 class UseCaseSection(Section):
     """A named policy for calls."""
 
@@ -113,6 +147,9 @@ class UseCaseSection(Section):
     )
     strict: bool = Field(
         default=False, description="Whether a call is refused where a provider could not be told all of it."
+    )
+    cache: Annotated[CacheSection | None, BeforeValidator(_off)] = Field(
+        default=None, description="Which answers are kept, or `off`, as it is where nothing is said."
     )
 
 
