@@ -23,7 +23,7 @@ test-clients: .venv/dev.done ## the clients that users have, each installed into
 	$(BIN)/pytest -n 2 -m clients $(ARGS)
 
 soak: .venv/dev.done ## the long tests at full size: kill -9 cycles, budgets under load
-	HEADGATE_SOAK=1 $(BIN)/pytest -m soak -p no:randomly -s $(ARGS)
+	HEADGATE_SOAK=1 $(BIN)/pytest -m soak -p no:randomly --timeout=0 -s $(ARGS)
 
 bench: .venv/dev.done ## the benchmarks, each beside a bare pass-through of the same run
 	$(BIN)/python -m benchmarks $(ARGS)

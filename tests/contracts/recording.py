@@ -116,8 +116,13 @@ async def recording(answering: Answering = obliging) -> AsyncIterator[Recorder]:
 class _OverHttp:
     """A house's script that asks a real server."""
 
+    connects = True
+
     def __init__(self, transport: HttpTransport) -> None:
         self._transport = transport
+
+    def of(self, upstream: Upstream) -> "_OverHttp":
+        return self
 
     @asynccontextmanager
     async def send(self, upstream: Upstream) -> AsyncIterator["_Got"]:

@@ -103,10 +103,9 @@ async def test_a_proxy_that_gives_no_tunnel_is_a_failure_before_sending(
     async with scripted(script) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         async with opened(HttpTransport()) as transport:
-            with pytest.raises(ConnectFailed, match=sentence) as failure:
+            with pytest.raises(ConnectFailed, match=sentence):
                 await ask(transport, asking(f"https://{ORIGIN}/v1"))
         await proxy.until_finished(1)
-    assert not failure.value.sent
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
@@ -282,5 +281,4 @@ def test_a_url_is_taken_apart(url: str, host: str, port: int, line: str) -> None
 def test_what_is_no_url_is_a_failure_before_sending(url: str) -> None:
     with pytest.raises(ConnectFailed) as failure:
         target({}, url)
-    assert not failure.value.sent
     assert "word" not in str(failure.value)

@@ -51,18 +51,16 @@ async def test_a_name_that_the_certificate_has_is_called(trusted: trustme.CA) ->
 async def test_another_name_than_the_certificates_is_refused_and_said(trusted: trustme.CA) -> None:
     tls = server_side(trusted, "api.example.org")
     async with scripted(answering, tls) as server, opened(HttpTransport()) as transport:
-        with pytest.raises(ConnectFailed, match=r"certificate is not valid for 'localhost'") as failure:
+        with pytest.raises(ConnectFailed, match=r"certificate is not valid for 'localhost'"):
             await ask(transport, asking(f"https://localhost:{server.port}"))
-        assert not failure.value.sent
         with pytest.raises(ConnectFailed, match=r"certificate is not valid for '127\.0\.0\.1'"):
             await ask(transport, asking(server.url))
 
 
 async def test_an_unknown_authority_is_refused_and_said(authority: trustme.CA) -> None:
     async with scripted(answering, server_side(authority, "127.0.0.1")) as server, opened(HttpTransport()) as transport:
-        with pytest.raises(ConnectFailed, match="certificate verify failed: unable to get local issuer") as failure:
+        with pytest.raises(ConnectFailed, match="certificate verify failed: unable to get local issuer"):
             await ask(transport, asking(server.url))
-        assert not failure.value.sent
 
 
 async def test_a_server_without_tls_is_a_failure_before_sending(trusted: trustme.CA) -> None:

@@ -184,7 +184,7 @@ async def test_a_connection_that_closes_before_the_reply_is_a_failure_after_send
     with pytest.raises(TransportFailed) as failure:
         async with peer.transport.send(peer.request("!drop")):
             pass
-    assert failure.value.sent
+    assert not isinstance(failure.value, ConnectFailed)
     assert not isinstance(failure.value, TransportTimedOut)
 
 
@@ -238,10 +238,9 @@ async def test_a_refused_connection_is_a_failure_before_sending(make: Callable[[
     port = listener.getsockname()[1]
     listener.close()
     transport = make()
-    with pytest.raises(ConnectFailed) as failure:
+    with pytest.raises(ConnectFailed):
         async with transport.send(Upstream("POST", f"http://127.0.0.1:{port}/v1/messages", (), b"{}", 5_000)):
             pass
-    assert not failure.value.sent
     await transport.close()
 
 

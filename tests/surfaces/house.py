@@ -152,15 +152,22 @@ class Script:
     sent: list[Upstream] = field(default_factory=list)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+    connects: bool = True
+    """Whether a connection ever comes about."""
 
     @asynccontextmanager
     async def send(self, upstream: Upstream) -> AsyncIterator["Script"]:
         self.sent.append(upstream)
         self.asked.set()
         try:
+            if not self.connects:
+                await asyncio.Event().wait()
             yield self
         finally:
             self.closed.set()
+
+    def of(self, upstream: Upstream) -> "Script":
+        return self
 
     async def body(self) -> bytes:
         return b"".join([chunk async for chunk in self.chunks_as_they_come()])
@@ -192,13 +199,23 @@ class _Transport:
     def __init__(self, script: Script) -> None:
         self._script = script
 
-    @asynccontextmanager
-    async def send(self, upstream: Upstream) -> AsyncIterator[_Reply]:
-        async with self._script.send(upstream) as script:
-            yield _Reply(script)
+    def send(self, upstream: Upstream) -> "_Sending":
+        return _Sending(self._script, upstream)
 
     async def close(self) -> None:
         return None
+
+
+class _Sending:
+    def __init__(self, script: "Script | ByHost", upstream: Upstream) -> None:
+        self.sent = script.of(upstream).connects
+        self._block = script.send(upstream)
+
+    async def __aenter__(self) -> _Reply:
+        return _Reply(await self._block.__aenter__())
+
+    async def __aexit__(self, *raised: Any) -> None:
+        await self._block.__aexit__(*raised)
 
 
 def policy() -> Policy:
@@ -222,8 +239,11 @@ class ByHost:
     def __init__(self, **scripts: Script) -> None:
         self.scripts = scripts
 
+    def of(self, upstream: Upstream) -> Script:
+        return self.scripts[urlsplit(upstream.url).hostname or ""]
+
     def send(self, upstream: Upstream) -> Any:
-        return self.scripts[urlsplit(upstream.url).hostname or ""].send(upstream)
+        return self.of(upstream).send(upstream)
 
 
 class House:

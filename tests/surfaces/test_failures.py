@@ -4,8 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.surfaces.house import CHAT_FRAMES, CHAT_WHOLE, NARROW, Caller, House, Script
+from msgspec import structs
+from tests.surfaces.house import CHAT_FRAMES, CHAT_WHOLE, NARROW, ByHost, Caller, House, Script, policy
 
+from headgate.domain.policy import Chain
 from headgate.pool.transport import TransportFailed
 
 ASK = {"model": "gpt", "messages": [{"role": "user", "content": "Say hello"}]}
@@ -78,6 +80,36 @@ async def test_a_caller_who_hangs_up_ends_the_call_and_closes_the_upstream(path:
     assert house.script.closed.is_set()
     assert [(close.outcome, close.code) for close in house.closes] == [("abandoned", "caller_left")]
     assert not caller.response.whole
+
+
+@pytest.mark.parametrize("connects", [True, False])
+async def test_who_leaves_before_a_byte_went_out_is_charged_nothing(connects: bool) -> None:
+    house = House(Script([asyncio.Event()], connects=connects))
+    caller = Caller(house, "POST", "/v1/generate", {**BODIES["/v1/generate"], "stream": True}, {})
+    running = asyncio.create_task(caller.run())
+    await asyncio.wait_for(house.script.asked.wait(), 5)
+    caller.hang_up()
+    await asyncio.wait_for(running, 5)
+    [record] = house.journal.records
+    assert (record.cost_nano() > 0) is connects
+
+
+async def test_a_provider_that_takes_no_connection_in_time_is_moved_on_from_and_charges_nothing() -> None:
+    hasty = structs.replace(policy().use_cases["default"], chain=Chain("default", ("gpt", "claude"), first_token_ms=50))
+    under = structs.replace(policy(), use_cases={"default": hasty})
+    house = House(ByHost(oai=Script([], connects=False), ant=Script([], connects=False)), under=under)
+    response = await house.call("POST", "/v1/generate", {"prompt": "x", "stream": True})
+    assert (response.status, response.json["error"]["code"]) == (504, "provider_timeout")
+    [record] = house.journal.records
+    assert [attempt.cost_nano for attempt in record.attempts] == [0, 0]
+
+
+@pytest.mark.parametrize("path", SURFACES)
+async def test_a_stream_that_shows_nothing_of_an_answer_is_a_failure(path: str) -> None:
+    opening = b'data: {"choices":[{"index":0,"delta":{"role":"assistant"},"finish_reason":null}]}\n\n'
+    response = await House(Script([opening])).call("POST", path, {**BODIES[path], "stream": True})
+    assert response.status == 502
+    assert "before it showed anything" in response.json["error"]["message"]
 
 
 async def test_a_stop_of_the_server_is_not_taken_for_a_caller_who_left() -> None:

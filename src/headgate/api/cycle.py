@@ -22,7 +22,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 class Line:
     """What the requests of one connection share: its transport, its ends, and whether either side has to wait."""
 
-    __slots__ = ("client", "default_headers", "drained", "full", "reading", "scheme", "server", "transport")
+    __slots__ = ("_stall", "client", "default_headers", "drained", "full", "reading", "scheme", "server", "transport")
 
     def __init__(
         self,
@@ -44,13 +44,25 @@ class Line:
         """Whether requests that came ahead of their turn wait."""
         self.drained: asyncio.Future[None] | None = None
         """What a writer must wait for; None where it need not."""
+        self._stall: asyncio.TimerHandle | None = None
 
-    def pause_writing(self) -> None:
-        """Let writers wait."""
+    def pause_writing(self, patience_s: float) -> None:
+        """Let writers wait; a caller who takes not one byte in `patience_s` seconds is hung up on."""
         self.drained = asyncio.get_running_loop().create_future()
+        self._watch(patience_s, 0)
+
+    def _watch(self, patience_s: float, unsent_before: int) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent == unsent_before:
+            self.transport.abort()
+        else:
+            self._stall = asyncio.get_running_loop().call_later(patience_s, self._watch, patience_s, unsent)
 
     def resume_writing(self) -> None:
         """Let writers go on."""
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
         if self.drained is not None and not self.drained.done():
             self.drained.set_result(None)
         self.drained = None

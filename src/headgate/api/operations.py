@@ -82,9 +82,14 @@ def checks(platform: Platform) -> dict[str, Check]:
         )
 
     async def providers() -> Component:
-        states = {state.name: state.breaker for state in platform.pool.states()}
-        well = all(state is BreakerState.CLOSED for state in states.values())
-        return Component(Health.HEALTHY if well else Health.DEGRADED, {"breakers": states})
+        states = platform.pool.states()
+        well = all(state.breaker is BreakerState.CLOSED for state in states)
+        details = {
+            "breakers": {state.name: state.breaker for state in states},
+            "availability": {state.name: round(state.availability, 4) for state in states},
+            "latency_ms": {state.name: round(state.latency_ms, 1) for state in states},
+        }
+        return Component(Health.HEALTHY if well else Health.DEGRADED, details)
 
     return {"database": database, "journal": journal, "providers": providers}
 
@@ -96,6 +101,18 @@ def export(platform: Platform, metrics: Metrics) -> None:
         "Breakers by provider: 0 closed, 1 half-open, 2 open.",
         ("provider",),
         lambda: [((state.name,), _BREAKER_VALUE[state.breaker]) for state in platform.pool.states()],
+    )
+    metrics.gauge(
+        "headgate_provider_availability",
+        "Share of a provider's calls that it did not fail, the newer ones counting more.",
+        ("provider",),
+        lambda: [((state.name,), state.availability) for state in platform.pool.states()],
+    )
+    metrics.gauge(
+        "headgate_provider_latency_seconds",
+        "Average wait for the first event of a provider's answers, the newer ones counting more.",
+        ("provider",),
+        lambda: [((state.name,), state.latency_ms / 1000) for state in platform.pool.states()],
     )
     metrics.gauge(
         "headgate_journal_lag_bytes",

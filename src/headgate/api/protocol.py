@@ -36,6 +36,8 @@ class CallerProtocol(asyncio.Protocol):
 
     receiving_timeout_s = 30.0
     """How long a request's line and headers may take to come, and how long its body may pause."""
+    taking_timeout_s = 60.0
+    """How long a caller may take nothing of an answer that waits for it."""
 
     def __init__(
         self,
@@ -94,7 +96,7 @@ class CallerProtocol(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The caller reads more slowly than we write."""
-        self._line.pause_writing()
+        self._line.pause_writing(self.taking_timeout_s)
 
     def resume_writing(self) -> None:
         """The caller caught up."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -61,6 +61,37 @@ class Error(msgspec.Struct):
 
 _REFUSALS_OF_CALLS = (400, 401, 402, 403, 404, 408, 413, 422, 429, 500, 502, 503, 504)
 _REFUSALS_OF_READS = (401, 403, 404, 500, 503)
+_THEIRS: Final = {
+    "/v1/chat/completions": (
+        "openai",
+        "chat_completions",
+        "Answer a chat, as OpenAI's chat completions.",
+        "https://platform.openai.com/docs/api-reference/chat",
+        ("model", "messages"),
+    ),
+    "/v1/responses": (
+        "openai",
+        "responses",
+        "Answer a conversation, as OpenAI's responses.",
+        "https://platform.openai.com/docs/api-reference/responses",
+        ("model", "input"),
+    ),
+    "/v1/messages": (
+        "anthropic",
+        "messages",
+        "Answer messages, as Anthropic's messages.",
+        "https://docs.claude.com/en/api/messages",
+        ("model", "max_tokens", "messages"),
+    ),
+    "/v1/messages/count_tokens": (
+        "anthropic",
+        "count_tokens",
+        "Count the tokens of messages.",
+        "https://docs.claude.com/en/api/messages-count-tokens",
+        ("model", "messages"),
+    ),
+}
+"""Surfaces whose bodies their makers define: tag, operation, summary, description, what a body must hold."""
 
 
 def reference(administration: Callable[[], Mapping[str, Any]]) -> dict[str, dict[str, Endpoint]]:
@@ -82,7 +113,7 @@ def reference(administration: Callable[[], Mapping[str, Any]]) -> dict[str, dict
 
 
 def merged(administration: Mapping[str, Any]) -> dict[str, Any]:
-    """One OpenAPI document of everything that is ours; chats and messages are described by their makers."""
+    """One OpenAPI document; what chats, responses and messages hold is described by their makers."""
     paths, schemas = _described()
     components = administration.get("components", {})
     theirs = components.get("schemas", {})
@@ -124,6 +155,7 @@ def _described() -> tuple[dict[str, Any], dict[str, Any]]:
         "/v1/feedback": {"post": _feedback(said, taken, error)},
         "/v1/cost-report/{team_id}": {"get": costs},
         **_openai(openai, error),
+        **{path: {"post": _theirs(*of)} for path, of in _THEIRS.items()},
         "/health": {"get": health},
     }
     return paths, schemas
@@ -155,6 +187,20 @@ def _openai(schemas: list[dict[str, Any]], error: dict[str, Any]) -> dict[str, A
         "/v1/models": {"get": models},
         "/v1/models/{id}": {"get": model},
     }
+
+
+def _theirs(tag: str, name: str, summary: str, url: str, required: tuple[str, ...]) -> dict[str, Any]:
+    """A surface whose bodies, refusals included, have the shape that its maker gave them."""
+    operation = _operation(name, summary, ("An answer.", {"type": "object"}), {"type": "object"}, _REFUSALS_OF_CALLS)
+    body = {"type": "object", "required": list(required), "additionalProperties": True}
+    operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    if name != "count_tokens":
+        operation["responses"]["200"]["content"]["text/event-stream"] = {
+            "schema": {"type": "string", "description": "The maker's events, where `stream` is true."}
+        }
+    operation["externalDocs"] = {"url": url}
+    operation["tags"] = [tag]
+    return operation
 
 
 def _operation(

@@ -36,6 +36,8 @@ def page(document: Mapping[str, Any]) -> str:
 def _operation(path: str, method: str, operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> Iterator[str]:
     yield f"<h2><b>{escape(method.upper())}</b> <code>{escape(path)}</code></h2>"
     yield f"<p>{escape(operation.get('description') or operation.get('summary', ''))}</p>"
+    if url := operation.get("externalDocs", {}).get("url"):
+        yield f"<p>What its bodies hold: <a href='{escape(url)}'>its maker's reference</a>.</p>"
     parameters = operation.get("parameters", [])
     if parameters:
         rows = [

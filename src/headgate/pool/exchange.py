@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import msgspec
@@ -15,7 +14,7 @@ from headgate.domain.usage import Usage
 from headgate.journal.record import Attempt
 from headgate.pool.refusals import MODEL_FAILED, refusal_of
 from headgate.pool.standing import Standing
-from headgate.pool.transport import Reply, TransportFailed, TransportTimedOut
+from headgate.pool.transport import Reply, Sending, TransportFailed, TransportTimedOut
 from headgate.wire.codec import ProviderCodec, StreamReader
 
 PREAMBLE: Final = frozenset({EventKind.STARTED, EventKind.USAGE})
@@ -34,7 +33,7 @@ class Exchange:
         self,
         attempt: Attempt,
         standing: Standing,
-        sending: AbstractAsyncContextManager[Reply],
+        sending: Sending,
         estimated_input_tokens: int,
     ) -> None:
         self._attempt = attempt
@@ -77,7 +76,7 @@ class Exchange:
                 reply = await self._enter(error_wire)
                 await self._begin(codec.stream_reader(hide_usage=hide_usage), reply.chunks())
         except (TimeoutError, TransportFailed, ValueError) as error:
-            refusal = self._failed(error, Basis.RESERVED if self._usage is None else Basis.ESTIMATED)
+            refusal = self._failed(error, self._unanswered() if self._usage is None else Basis.ESTIMATED)
             await self.close()
             raise refusal from error
         except BaseException:
@@ -96,11 +95,12 @@ class Exchange:
     async def close(self) -> None:
         """End the exchange. What is not booked yet was left by its caller: what was produced is charged.
 
-        Before the reply's head nothing is known of what the provider does, so the bound is charged.
+        Before the reply's head nothing is known of what the provider does, so the bound is charged; before the first
+        byte went out, nothing is.
         """
         if not self._attempt.closed:
             self._standing.undecided()
-            usage, basis = (self._produced(), Basis.ESTIMATED) if self._entered else (Usage(), Basis.RESERVED)
+            usage, basis = (self._produced(), Basis.ESTIMATED) if self._entered else (Usage(), self._unanswered())
             self._attempt.close(usage, basis, Outcome.ABANDONED, "caller_left")
         if self._entered:
             self._entered = False
@@ -126,10 +126,13 @@ class Exchange:
             events += reader.feed(chunk)
             if any(event.kind not in PREAMBLE for event in events):
                 break
-        failure = next((event for event in events if event.kind is EventKind.FAILED), None)
-        if failure is not None or not events:
+        else:
             self._account(events)
-            raise TransportFailed(failure.text if failure else "the stream ended before its first event")
+            raise TransportFailed("the stream ended before it showed anything of an answer")
+        failure = next((event for event in events if event.kind is EventKind.FAILED), None)
+        if failure is not None:
+            self._account(events)
+            raise TransportFailed(failure.text)
         self._standing.answering()
         self._reader, self._chunks = reader, chunks
         self._take(events)
@@ -190,16 +193,16 @@ class Exchange:
                 f"{self._attempt.deployment.name} did not answer in time; try again or shorten the request",
             )
         else:
-            how = (
-                "broke off its answer" if not isinstance(error, TransportFailed) or error.sent else "cannot be reached"
-            )
+            how = "broke off its answer" if self._sending.sent else "cannot be reached"
             refusal = Refusal("provider_error", f"{self._attempt.deployment.name} {how}: {error}; try again")
         self._standing.failed(refusal.sentence)
-        if isinstance(error, TransportFailed) and not error.sent:
-            basis = Basis.REPORTED
         usage = self._produced() if basis is Basis.ESTIMATED else Usage()
         self._attempt.close(usage, basis, Outcome.FAILED, refusal.code)
         return refusal
+
+    def _unanswered(self) -> Basis:
+        """How an attempt is charged of which the provider said nothing: by its bound, if it may have seen it."""
+        return Basis.RESERVED if self._sending.sent else Basis.REPORTED
 
     def _succeed(self) -> None:
         self._attempt.began()

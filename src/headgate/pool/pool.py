@@ -22,6 +22,7 @@ from headgate.pool.refusals import Passed, Rejected, Uncarried, is_the_providers
 from headgate.pool.retries import RetryBudget
 from headgate.pool.spread import spread
 from headgate.pool.standing import Standing
+from headgate.pool.states import DeploymentState, ProviderState, provider_state
 from headgate.pool.transport import Transport, Upstream
 from headgate.storage.counters.memory import MemoryCounters, Taken
 from headgate.storage.counters.rates import CONCURRENCY, REQUESTS, TOKENS, Full, RateScope
@@ -38,25 +39,6 @@ UNLIMITED: Final = Limits()
 NOT_COUNTED: Final = Taken([], 0, 0)
 """The place at a deployment without limits."""
 WORDS: Final = {REQUESTS: "requests a minute", TOKENS: "tokens a minute", CONCURRENCY: "calls at once"}
-
-
-class DeploymentState(NamedTuple):
-    """How one deployment stands, for whoever operates the pool."""
-
-    deployment: Deployment
-    models: tuple[str, ...]
-    """The names under which it is configured."""
-    standing: Standing
-    drained: bool
-    """Whether an operator took it out."""
-
-
-class ProviderState(NamedTuple):
-    """How one provider stands, for health and metrics."""
-
-    name: str
-    breaker: BreakerState
-    last_error: str
 
 
 class Pool:
@@ -93,9 +75,11 @@ class Pool:
 
     def states(self) -> tuple[ProviderState, ...]:
         """How each provider that was called stands."""
-        return tuple(
-            ProviderState(name, reach.breaker.state, reach.breaker.last_error) for name, reach in self._reaches.items()
-        )
+        calls: dict[str, list[Standing]] = {}
+        for name, standing in self._standings.items():
+            if standing.calls:
+                calls.setdefault(name.partition("/")[0], []).append(standing)
+        return tuple(provider_state(name, reach.breaker, calls.get(name, [])) for name, reach in self._reaches.items())
 
     def deployments(self, policy: Policy) -> list[DeploymentState]:
         """How every deployment of `policy` stands; one of a pattern stands under the name that it is configured by."""

@@ -52,6 +52,7 @@ THROTTLED: Final = ("ThrottlingException", "TooManyRequestsException", "ServiceQ
 """What `x-amzn-errortype` says, whatever the status, where AWS limits our rate."""
 _LOOKS_SECRET: Final = re.compile(r"[\w*.-]{20,}")
 """What may be a part of our key, in a sentence about it."""
+_RETRY_DELAY: Final = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,6}(?:\.\d{1,9})?)s"')
 MODEL_FAILED: Final = 424
 """Bedrock's status for a model that failed (Amazon Bedrock API reference, ModelErrorException)."""
 
@@ -102,7 +103,7 @@ def refusal_of(status: int, body: bytes, headers: Mapping[str, str], wire: WireF
         return Refusal("content_policy", sentence, raw=body, raw_wire=wire, raw_status=status)
     if ours := _our_fault(status, said, lowered, codes):
         return ours
-    retry_after_s = _retry_after_s(headers)
+    retry_after_s = _retry_after_s(headers) if wire is not WireFormat.GEMINI else _retry_delay_s(body)
     if status == 429:
         sentence = f"The provider limits our rate: {said}"
         return Refusal("provider_error", sentence, status=429, retry_after_s=retry_after_s, raw=body, raw_wire=wire)
@@ -214,6 +215,12 @@ def _read(body: bytes) -> tuple[str, frozenset[str]]:
         message if isinstance(message, str) else msgspec.json.encode(message).decode(),
         frozenset(code.lower() for code in codes if isinstance(code, str)),
     )
+
+
+def _retry_delay_s(body: bytes) -> float | None:
+    """Seconds until a retry may succeed, as Google's errors tell them in their body (google.rpc.RetryInfo)."""
+    delay = _RETRY_DELAY.search(body)
+    return float(delay[1]) if delay else None
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -1,7 +1,7 @@
 """How bytes reach a provider: one small interface, and what may go wrong on the way."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import Protocol
 
 import msgspec
@@ -10,14 +10,9 @@ import msgspec
 class TransportFailed(Exception):
     """The provider could not be reached, or its connection broke."""
 
-    sent = True
-    """Whether the provider may have seen the request, and so may bill it."""
-
 
 class ConnectFailed(TransportFailed):
     """No connection came about; the provider saw nothing."""
-
-    sent = False
 
 
 class TransportTimedOut(TransportFailed):
@@ -65,15 +60,30 @@ class Reply(Protocol):
         ...
 
 
-class Transport(Protocol):
-    """A way to send requests to providers; every implementation passes `tests/contracts/test_transports.py`."""
+class Sending(Protocol):
+    """One request on its way, as a block that gives the reply; leaving it closes what is left of the exchange."""
 
-    def send(self, upstream: Upstream) -> AbstractAsyncContextManager[Reply]:
-        """Send and wait for the reply's head; leaving the block closes what is left of the exchange.
+    sent: bool
+    """Whether the provider may have seen a part of the request, and so may bill it."""
+
+    async def __aenter__(self) -> Reply:
+        """Send, and wait for the reply's head.
 
         Raises:
             TransportFailed: no reply came.
         """
+        ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None: ...
+
+
+class Transport(Protocol):
+    """A way to send requests to providers; every implementation passes `tests/contracts/test_transports.py`."""
+
+    def send(self, upstream: Upstream) -> Sending:
+        """The block that sends `upstream`."""
         ...
 
     async def close(self) -> None:

@@ -50,6 +50,13 @@ def test_geminis_errors(status: int, body: bytes, code: str, told: int, shown: s
     assert moves_on(refusal) is (code != "invalid_request")
 
 
+@pytest.mark.parametrize(("said", "seconds"), [("34s", 34.0), ("0.5s", 0.5), ("soon", None)])
+def test_when_gemini_says_to_come_back_is_heard(said: str, seconds: float | None) -> None:
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": said}
+    body = json.dumps({"error": {"code": 429, "message": "Quota exceeded", "details": [info]}}).encode()
+    assert refusal_of(429, body, {}, WireFormat.GEMINI).retry_after_s == seconds
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "message", "code", "told", "shown"),
     [

@@ -15,6 +15,7 @@ from headgate.kit.clock import ManualClock
 from headgate.pool.breaker import Breaker
 from headgate.pool.spread import spread
 from headgate.pool.standing import Standing
+from headgate.pool.states import provider_state
 
 ASK = Request(WireFormat.NATIVE, b"{}", lambda _: Prompt(()), text_bytes=1_000, max_output_tokens=1_000)
 
@@ -93,3 +94,17 @@ def test_a_standing_remembers_the_newer_calls_more() -> None:
     assert found.allows()
     found.undecided()
     assert (found.under_way, found.calls) == (0, 41)
+
+
+def test_a_provider_stands_as_its_deployments_each_by_its_calls() -> None:
+    breaker = Breaker(ManualClock(), 5, 1_000)
+    quick, broken = Standing(breaker), Standing(breaker)
+    for _ in range(3):
+        assert quick.allows()
+        quick.succeeded(100.0)
+    assert broken.allows()
+    broken.failed("status 500")
+    state = provider_state("p", breaker, [quick, broken])
+    assert state.availability == pytest.approx((3 * 1.0 + 0.9) / 4)
+    assert state.latency_ms == pytest.approx(75.0)
+    assert provider_state("p", breaker, []).availability == 1.0

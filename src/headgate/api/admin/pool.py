@@ -10,7 +10,7 @@ from headgate.api.admin.shapes import LimitsOut, ListOut, limits_out
 from headgate.domain.policy import Policy
 from headgate.journal.records import Admin
 from headgate.kit.clock import Clock
-from headgate.pool.pool import DeploymentState
+from headgate.pool.states import DeploymentState
 
 
 class DeploymentIn(BaseModel):

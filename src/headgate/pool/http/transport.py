@@ -127,12 +127,13 @@ class HttpTransport:
 class _Exchange:
     """One request and its reply; the block, the reply and the iterator over its body in one object."""
 
-    __slots__ = ("_connection", "_transport", "_upstream")
+    __slots__ = ("_connection", "_transport", "_upstream", "sent")
 
     def __init__(self, transport: HttpTransport, upstream: Upstream) -> None:
         self._transport = transport
         self._upstream = upstream
         self._connection: Connection | None = None
+        self.sent = False
 
     async def __aenter__(self) -> Reply:
         upstream, transport = self._upstream, self._transport
@@ -147,6 +148,7 @@ class _Exchange:
             within_s = ends_s - loop.time()
         connection.begin(wire, within_s)
         self._connection = connection
+        self.sent = True
         try:
             await connection.head()
         except BaseException:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -16,8 +15,8 @@ class DemoTransport:
     def __init__(self, engine: Engine | None = None) -> None:
         self.engine = engine or Engine()
 
-    def send(self, upstream: Upstream) -> AbstractAsyncContextManager[Reply]:
-        """Send and wait for the reply's head; leaving the block ends what is left of the answer."""
+    def send(self, upstream: Upstream) -> "_Exchange":
+        """The block that hands `upstream` to the engine; leaving it ends what is left of the answer."""
         return _Exchange(self.engine, upstream)
 
     async def close(self) -> None:
@@ -31,12 +30,14 @@ class _Exchange:
         self._engine = engine
         self._upstream = upstream
         self._stream: Stream | None = None
+        self.sent = False
 
     async def __aenter__(self) -> Reply:
         upstream = self._upstream
         path = urlsplit(upstream.url).path if "?" in upstream.url or not upstream.url.startswith("/") else upstream.url
         headers = {name.lower(): value for name, value in upstream.headers}
         deadline = _Deadline(upstream.timeout_ms)
+        self.sent = True
         try:
             given = await self._engine.answer(Asked(upstream.method, path, headers, upstream.body), deadline.pause)
         except Dropped:
